@@ -1,0 +1,51 @@
+# One command each; `make help` lists them. Only Python 3.11-3.13, git and make are needed first.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test lint bench docs lock clean
+.NOTPARALLEL:
+
+# Another Python:  make setup PYTHON=/path/to/python3.12
+# Without it: the first of python3, python3.13, python3.12, python3.11 that is supported.
+PYTHON ?=
+bin := .venv/bin
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
+
+setup: ## make or refresh .venv and .venv-airflow; instant when nothing changed
+	@sh scripts/setup $(if $(PYTHON),"$(PYTHON)")
+
+demo: setup ## Windlass, a local Airflow and sample repositories; ONCE=1 runs the whole story and exits
+	@$(bin)/windlass demo $(if $(filter-out 0,$(ONCE)),--once)
+
+up: setup ## everything on this machine, with your own repositories
+	@$(bin)/windlass up
+
+test: lint ## lint, types and all tests
+	@$(bin)/python -m pytest
+	@cd airflow-provider && ../.venv-airflow/bin/python -m pytest
+
+lint: setup ## style, format, types, the direction of imports, and pins that satisfy pyproject.toml
+	@$(bin)/uv pip check --quiet --python $(bin)/python
+	@$(bin)/uv pip check --quiet --python .venv-airflow/bin/python
+	@$(bin)/ruff check --quiet .
+	@$(bin)/ruff format --quiet --check . || { $(bin)/ruff format --check .; exit 1; }
+	@$(bin)/mypy --no-error-summary
+	@$(bin)/mypy --no-error-summary --cache-dir .mypy_cache/airflow-provider \
+		--python-executable .venv-airflow/bin/python airflow-provider
+	@report=$$($(bin)/lint-imports --no-logo) || { echo "$$report"; exit 1; }
+	@echo 'lint: style, format, types and imports are fine'
+
+bench: setup ## how long a push takes to become a release
+	@$(bin)/python -m benchmarks.sync
+
+docs: setup ## rewrite the pages of docs/ that are made from the code
+	@$(bin)/python scripts/generate_docs.py
+
+lock: setup ## pin again what pyproject.toml and requirements/*.in ask for; UPGRADE=1 takes the newest
+	@sh scripts/lock $(if $(filter-out 0,$(UPGRADE)),--upgrade)
+	@sh scripts/setup $(if $(PYTHON),"$(PYTHON)")
+
+clean: ## remove the environments, caches and builds; what Windlass stored (.windlass) stays
+	@rm -rf .venv .venv-airflow .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	@find . -name .git -prune -o -name .windlass -prune -o \
+		\( -name __pycache__ -o -name '*.egg-info' \) -prune -exec rm -rf {} +

@@ -1,0 +1,263 @@
+"""Intake: what a repository could use to hide or smuggle something, seen without parsing it."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+
+from windlass.domain.finding import Finding, FindingType, Severity
+from windlass.domain.tree import Kind, TreeEntry
+
+MAX_PYTHON_BYTES = 1_000_000
+MAX_FILE_BYTES = 10_000_000
+MAX_TREE_BYTES = 200_000_000
+MAX_TREE_FILES = 50_000
+
+_FORBIDDEN_SUFFIXES = frozenset(
+    {".pyc", ".pyo", ".pyd", ".so", ".dll", ".dylib", ".pth", ".zip", ".egg", ".whl"}
+)
+_FORBIDDEN_NAMES = frozenset({"sitecustomize.py", "usercustomize.py", "airflow_local_settings.py"})
+# Trojan Source, CVE-2021-42574: text that reads differently from what Python runs.
+_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")  # PEP 263
+_UTF8_NAMES = frozenset({b"utf-8", b"utf8", b"utf_8", b"utf-8-sig", b"ascii", b"us-ascii"})
+_LFS = b"version https://git-lfs.github.com/spec/v1\n"  # git-lfs docs/spec.md
+
+
+def check_entries(entries: Iterable[TreeEntry]) -> list[Finding]:
+    """Judge paths, kinds and sizes of entries, each by itself."""
+    findings: list[Finding] = []
+    for entry in entries:
+        findings += _check_path(entry.path)
+        findings += _check_kind(entry)
+        findings += _check_size(entry)
+    return findings
+
+
+def is_read(path: str) -> bool:
+    """Whether the content of a file is judged too: Python, and what Airflow itself parses."""
+    return path.endswith(".py") or path.rpartition("/")[2] == ".airflowignore"
+
+
+def check_whole(entries: Mapping[str, TreeEntry]) -> list[Finding]:
+    """Judge a tree as a whole: its size, clashing names, and where its symlinks lead."""
+    findings = list(_check_totals(entries))
+    findings += _check_clashes(entries)
+    for entry in entries.values():
+        if entry.kind is Kind.SYMLINK and resolve_link(entry, entries) is None:
+            findings.append(_bad_link(entry))
+    return findings
+
+
+def check_ignore_file(path: str, content: bytes) -> list[Finding]:
+    """Judge an `.airflowignore`: Airflow 3.1 to 3.3 lose their whole processor over one that is
+    not UTF-8."""
+    return _check_utf8(path, content)
+
+
+def check_python_bytes(path: str, content: bytes) -> list[Finding]:
+    """Judge the raw bytes of a Python file before anything decodes them as it asks to."""
+    if content.startswith(_LFS):
+        return [
+            _finding(
+                "INT007",
+                Severity.HIGH,
+                path,
+                "the file is a Git LFS pointer, not its content",
+                "Windlass does not fetch LFS objects; commit the file itself.",
+            )
+        ]
+    for number, line in enumerate(content.split(b"\n", 2)[:2], start=1):
+        cookie = _COOKIE.match(line)
+        if cookie and cookie[1].lower() not in _UTF8_NAMES:
+            name = cookie[1].decode("ascii", "replace")
+            return [_not_utf8(path, f"the file declares the encoding {name!r}", number)]
+    if b"\0" in content:
+        return [_not_utf8(path, "the file holds a NUL byte", _line_of(content, b"\0"))]
+    return _check_utf8(path, content) or _check_bidi(path, content.decode("utf-8"))
+
+
+def resolve_link(entry: TreeEntry, entries: Mapping[str, TreeEntry]) -> TreeEntry | None:
+    """The file that a symlink leads to within the tree; None where it leads anywhere else.
+
+    Links to folders, out of the tree, to nothing and in circles are all None.
+    """
+    seen: set[str] = set()
+    current = entry
+    while current.kind is Kind.SYMLINK:
+        if current.path in seen or len(seen) > 20:
+            return None
+        seen.add(current.path)
+        path = _join(PurePosixPath(current.path).parent, current.target or "")
+        found = entries.get(path) if path else None
+        if found is None:
+            return None
+        current = found
+    return current if current.kind in (Kind.FILE, Kind.EXECUTABLE) else None
+
+
+def _join(folder: PurePosixPath, target: str) -> str | None:
+    """`folder/target` with `.` and `..` worked out; None where that leaves the tree."""
+    if target.startswith("/"):
+        return None
+    parts: list[str] = []
+    for part in (*folder.parts, *target.split("/")):
+        if part == ".." and not parts:
+            return None
+        if part == "..":
+            parts.pop()
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/".join(parts)
+
+
+def _check_path(path: str) -> list[Finding]:
+    bad = re.search(r"[\x00-\x1f\x7f\\\ufffd\udc80-\udcff]", path)
+    if not bad and len(path.encode("utf-8", "replace")) <= 1000:
+        return []
+    return [
+        _finding(
+            "INT001",
+            Severity.CRITICAL,
+            ascii(path)[1:-1][:200],
+            "the path is too long or holds a character that is not plain text",
+            "Rename it: UTF-8, no control characters, no backslash, at most 1000 bytes.",
+        )
+    ]
+
+
+def _check_kind(entry: TreeEntry) -> list[Finding]:
+    pure = PurePosixPath(entry.path)
+    if entry.kind is Kind.SUBMODULE:
+        return [
+            _finding(
+                "INT003",
+                Severity.HIGH,
+                entry.path,
+                "the path is a Git submodule, whose files would be missing in Airflow",
+                "Commit the files themselves, or move the submodule out of the DAG root.",
+            )
+        ]
+    name = pure.name.lower()
+    if not (
+        pure.suffix.lower() in _FORBIDDEN_SUFFIXES
+        or name in _FORBIDDEN_NAMES
+        or "__pycache__" in pure.parts
+        or ".git" in (part.lower() for part in pure.parts)
+    ):
+        return []
+    return [
+        _finding(
+            "INT005",
+            Severity.HIGH,
+            entry.path,
+            f"{pure.name!r} is a kind of file that Python or Airflow would load unseen",
+            "Remove it from the DAG root: code is deployed as .py text only.",
+        )
+    ]
+
+
+def _check_size(entry: TreeEntry) -> list[Finding]:
+    limit = MAX_PYTHON_BYTES if entry.path.endswith(".py") else MAX_FILE_BYTES
+    if entry.size_bytes <= limit:
+        return []
+    return [
+        _finding(
+            "INT004",
+            Severity.HIGH,
+            entry.path,
+            f"the file has {entry.size_bytes:,} bytes; at most {limit:,} are deployed",
+            "Keep large data in object storage and read it in a task.",
+        )
+    ]
+
+
+def _check_totals(entries: Mapping[str, TreeEntry]) -> Iterable[Finding]:
+    size = sum(entry.size_bytes for entry in entries.values())
+    if len(entries) > MAX_TREE_FILES or size > MAX_TREE_BYTES:
+        yield _finding(
+            "INT008",
+            Severity.HIGH,
+            "",
+            f"the tree has {len(entries):,} files and {size:,} bytes; at most "
+            f"{MAX_TREE_FILES:,} files and {MAX_TREE_BYTES:,} bytes are deployed",
+            "Register the folder with the DAGs as the repository's path.",
+        )
+
+
+def _check_clashes(entries: Mapping[str, TreeEntry]) -> Iterable[Finding]:
+    seen: dict[str, str] = {}
+    for path in sorted(entries):
+        folded = unicodedata.normalize("NFC", path).casefold()
+        other = seen.setdefault(folded, path)
+        if other != path:
+            yield _finding(
+                "INT006",
+                Severity.MEDIUM,
+                path,
+                f"the path differs from {other!r} only by case or by how accents are written",
+                "Rename one of them: some file systems take both for one file.",
+            )
+
+
+def _check_utf8(path: str, content: bytes) -> list[Finding]:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        return [_not_utf8(path, f"byte 0x{content[error.start]:02x} is not UTF-8", line)]
+    return []
+
+
+def _check_bidi(path: str, text: str) -> list[Finding]:
+    found = _BIDI.search(text)
+    if not found:
+        return []
+    line = text.count("\n", 0, found.start()) + 1
+    return [
+        _finding(
+            "INT010",
+            Severity.HIGH,
+            path,
+            f"the text holds U+{ord(found[0]):04X}, which makes it read differently from what runs",
+            "Remove the character, or write it as an escape.",
+            line=line,
+        )
+    ]
+
+
+def _bad_link(entry: TreeEntry) -> Finding:
+    return _finding(
+        "INT002",
+        Severity.CRITICAL,
+        entry.path,
+        f"the symlink leads to {(entry.target or '')[:200]!r}, which is no file of the DAG root",
+        "Commit the file itself, or link to a file inside the DAG root.",
+    )
+
+
+def _not_utf8(path: str, what: str, line: int) -> Finding:
+    return _finding(
+        "INT009",
+        Severity.HIGH,
+        path,
+        f"{what}; expected UTF-8 text",
+        "Save it as UTF-8.",
+        line=line,
+    )
+
+
+def _line_of(content: bytes, needle: bytes) -> int:
+    return content.count(b"\n", 0, content.index(needle)) + 1
+
+
+def _finding(
+    code: str,
+    severity: Severity,
+    path: str,
+    message: str,
+    hint: str,
+    *,
+    line: int | None = None,
+) -> Finding:
+    return Finding(code, severity, FindingType.INTAKE, path, message, hint, line)

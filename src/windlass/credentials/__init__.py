@@ -1,0 +1,1 @@
+"""From the reference to the secret. Secrets at rest are encrypted with keys of `Keyring`."""

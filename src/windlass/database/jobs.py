@@ -1,0 +1,136 @@
+"""Procrastinate, the job engine (docs/decisions/0003): one sync at a time per repository."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import procrastinate
+from procrastinate.jobs import Job, Status
+from sqlalchemy.engine import Connection
+
+from windlass.domain.release import ReleaseId
+from windlass.domain.repository import RepositoryId
+
+HEARTBEAT_S = 2.0
+SILENT_S = 20.0
+"""A worker that was not heard for this long is taken for dead and its jobs are ended. A worker
+that wakes up after that finds its lease gone."""
+
+FETCH_S = 0.25
+"""How long a job may wait unseen. Procrastinate 3.10 is told of new jobs, but not that a lock came
+free, and forgets what it is told while it fetches (worker.py: `_new_job_event.clear()`): with its
+default of 5 s a sync that waited for its twin began 3.8 s late."""
+
+Handler = Callable[..., None]
+ShouldAbort = Callable[[], bool]
+
+
+class Jobs:
+    """Puts jobs into the queue, in the caller's transaction."""
+
+    def __init__(self) -> None:
+        connector = procrastinate.SyncPsycopgConnector()  # never opened: callers bring connections
+        self._app = procrastinate.App(connector=connector)
+
+    def defer_sync(self, connection: Connection, repository_id: RepositoryId) -> bool:
+        """Ask for a sync; False if one is waiting already, which will do."""
+        name = f"repository:{repository_id}"
+        return self._defer(connection, "sync", name, name, repository_id=repository_id)
+
+    def defer_rollback(
+        self,
+        connection: Connection,
+        repository_id: RepositoryId,
+        *,
+        to: ReleaseId,
+        actor: str,
+        reason: str,
+    ) -> bool:
+        """Ask for a rollback, after the sync that runs now; False if one is waiting already."""
+        return self._defer(
+            connection,
+            "rollback",
+            f"repository:{repository_id}",
+            f"rollback:{repository_id}",
+            repository_id=repository_id,
+            to=to,
+            actor=actor,
+            reason=reason,
+        )
+
+    def _defer(
+        self, connection: Connection, task: str, lock: str, queueing_lock: str, **arguments: Any
+    ) -> bool:
+        deferrer = self._app.configure_task(
+            task,
+            allow_unknown=True,
+            lock=lock,
+            queueing_lock=queueing_lock,
+            connection=connection.connection.driver_connection,
+        )
+        with contextlib.suppress(procrastinate.exceptions.AlreadyEnqueued):
+            with connection.begin_nested():  # the refusal must not end the caller's transaction
+                deferrer.defer(**arguments)
+            return True
+        return False
+
+
+class JobWorker:
+    """Takes jobs from the queue and runs their handlers on exactly `concurrency` threads.
+
+    A handler gets the job's arguments and `should_abort`, and must not raise: a job that fails is
+    never retried by the queue.
+    """
+
+    def __init__(self, url: str, handlers: Mapping[str, Handler], *, concurrency: int) -> None:
+        # One connection listens, one beats the heart, one fetches and finishes jobs.
+        connector = procrastinate.PsycopgConnector(
+            conninfo=url, min_size=1, max_size=4, kwargs={"prepare_threshold": None}
+        )
+        self._app = procrastinate.App(connector=connector)
+        self._concurrency = concurrency
+        for name, handler in handlers.items():
+            self._register(name, handler)
+
+    async def run(self, on_ended: Callable[[Job], None]) -> None:
+        """Work until SIGTERM or SIGINT, then let running jobs end for at most ten seconds.
+
+        `on_ended` is told each job that was ended because its worker had gone silent.
+        """
+        # Procrastinate runs sync tasks on the default executor, whose CPUs + 4 threads would take
+        # more jobs than `concurrency` and keep the rest in `doing`, holding their locks.
+        executor = ThreadPoolExecutor(self._concurrency, thread_name_prefix="job")
+        asyncio.get_running_loop().set_default_executor(executor)
+        async with self._app.open_async():
+            reaper = asyncio.create_task(self._end_stalled(on_ended))
+            try:
+                await self._app.run_worker_async(
+                    concurrency=self._concurrency,
+                    delete_jobs="always",
+                    fetch_job_polling_interval=FETCH_S,
+                    update_heartbeat_interval=HEARTBEAT_S,
+                    stalled_worker_timeout=SILENT_S,
+                    shutdown_graceful_timeout=10,
+                )
+            finally:
+                reaper.cancel()
+
+    def _register(self, name: str, handler: Handler) -> None:
+        def run(context: procrastinate.JobContext, /, **arguments: Any) -> None:
+            handler(**arguments, should_abort=context.should_abort)
+
+        self._app.task(name=name, pass_context=True)(run)
+
+    async def _end_stalled(self, on_ended: Callable[[Job], None]) -> None:
+        while True:
+            with contextlib.suppress(procrastinate.exceptions.ConnectorException):
+                jobs = await self._app.job_manager.get_stalled_jobs(
+                    seconds_since_heartbeat=SILENT_S
+                )
+                for job in jobs:
+                    # Not retry_job: with a twin waiting on the queueing lock it would stick.
+                    await self._app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
+                    on_ended(job)
+            await asyncio.sleep(SILENT_S / 4)

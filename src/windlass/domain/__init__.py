@@ -1,0 +1,1 @@
+"""Values, enums, decisions and errors. Standard library only, no I/O."""

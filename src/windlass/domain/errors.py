@@ -1,0 +1,63 @@
+"""Every exception that Windlass raises on purpose. Anything else that escapes is our bug.
+
+AppError
+├── Invalid       the caller can fix it; trying again unchanged is pointless
+├── Forbidden     who asks may not do this
+├── NotFound      the thing named does not exist
+├── Conflict      the state moved, or forbids it; look again, then decide
+│   └── LeaseLost another worker took over this repository's sync
+└── Unavailable   something outside is away; trying again later may help
+
+The class says the handling; `entrypoints/failures.py` maps it to HTTP status and exit code.
+Bad content in a repository is never an exception: it is a list of findings.
+"""
+
+
+class AppError(Exception):
+    """A failure with a stable code, a message in the user's words and what to do about it.
+
+    `message` says where and what is wrong and what was expected; `hint` says what to do and may be
+    empty. Neither may hold a secret. Every code is listed in docs/codes.md.
+    """
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(code, message, hint)
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.code, self.message, self.hint) if part)
+
+
+class Invalid(AppError):
+    """The caller can fix it; trying again unchanged is pointless."""
+
+
+class Forbidden(AppError):
+    """Who asks may not do this."""
+
+
+class NotFound(AppError):
+    """The thing named does not exist."""
+
+
+class Conflict(AppError):
+    """The state moved, or forbids it; look again, then decide."""
+
+
+class LeaseLost(Conflict):
+    """Another worker took over this repository's sync; stop without writing anything more."""
+
+    def __init__(self, repository: str) -> None:
+        super().__init__("SYNC001", f"another worker took over the sync of {repository!r}")
+
+
+class Unavailable(AppError):
+    """Something outside is away; trying again later may help."""
+
+    def __init__(
+        self, code: str, message: str, hint: str = "", *, retry_after_s: float = 30.0
+    ) -> None:
+        super().__init__(code, message, hint)
+        self.retry_after_s = retry_after_s

@@ -1,0 +1,34 @@
+"""The one vocabulary of events: log lines, timelines and history use these tags and no others."""
+
+from enum import StrEnum
+
+
+class Event(StrEnum):
+    """What can happen, as `subject:action`."""
+
+    REPOSITORY_ADDED = "repository:added"
+    REPOSITORY_BOUND = "repository:bound"  # to a bundle of the pool
+    REVISION_NOTICED = "revision:noticed"  # a poll saw a head that is not the live revision
+    REVISION_FETCHED = "revision:fetched"
+    ARTIFACT_BUILT = "artifact:built"
+    VERDICT_ALLOWED = "verdict:allowed"
+    VERDICT_DENIED = "verdict:denied"
+    RELEASE_PUBLISHED = "release:published"  # its bundle's pointer names it
+    RELEASE_ROLLED_BACK = "release:rolled_back"
+    RELEASE_QUARANTINED = "release:quarantined"
+    REVISION_HELD = "revision:held"  # its content is quarantined
+    DEPLOYMENT_LIVE = "deployment:live"  # Airflow was seen with it
+    DEPLOYMENT_FAILED = "deployment:failed"  # Airflow reports import errors for it
+    DEPLOYMENT_SUPERSEDED = "deployment:superseded"  # the next one came before it was seen
+    DEPLOYMENT_UNSEEN = "deployment:unseen"  # Airflow does not show it yet; asking goes on
+    POLL_FAILED = "poll:failed"
+    SYNC_FAILED = "sync:failed"
+    SYNC_GIVEN_UP = "sync:given_up"  # another worker has the lease, or this one is stopping
+    LOOP_FAILED = "loop:failed"
+    POINTER_REPAIRED = "pointer:repaired"
+    JOB_ENDED = "job:ended"  # its worker went silent
+    PROCESS_STARTED = "process:started"
+    PROCESS_STOPPED = "process:stopped"
+    PROCESS_ENDED = "process:ended"
+    REQUEST_ANSWERED = "request:answered"
+    REQUEST_FAILED = "request:failed"

@@ -1,0 +1,43 @@
+"""Releases and their deployments."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+from windlass.domain.repository import CommitSha, RepositoryId
+
+ReleaseId = NewType("ReleaseId", int)
+"""Unique over all repositories, and it only ever grows: it is the bundle version Airflow sees."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """An allowed artifact with a number.
+
+    `content_of` is the older release whose content a rollback brought back, else None.
+    """
+
+    id: ReleaseId
+    repository_id: RepositoryId
+    artifact_digest: str
+    revision: CommitSha
+    content_of: ReleaseId | None
+    actor: str
+    reason: str
+    created_at: datetime
+
+
+class DeploymentState(StrEnum):
+    """How far one attempt to make a release the live one has come."""
+
+    PENDING = "pending"  # decided; the pointer may not name it yet
+    PUBLISHED = "published"  # the pointer names it; Airflow was not seen with it yet
+    LIVE = "live"  # Airflow was seen with every changed, added and removed DAG
+    FAILED = "failed"  # Airflow reports import errors for its files
+    SUPERSEDED = "superseded"  # a newer deployment of the repository took its place
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an observation can still change it."""
+        return self in (DeploymentState.PENDING, DeploymentState.PUBLISHED)

@@ -1,0 +1,1 @@
+"""The data path: one module per step, and the worker that runs them (docs/architecture.md)."""

@@ -1,0 +1,84 @@
+"""The worker process: jobs from the queue, and beside them the loops that find work to do."""
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from windlass.database.jobs import JobWorker
+from windlass.domain.errors import AppError
+from windlass.domain.events import Event
+from windlass.engine.context import Context, log
+from windlass.engine.notice import BATCH, poll_due
+from windlass.engine.observe import Observer
+from windlass.engine.tick import repair_pointers
+from windlass.engine.worker import handlers
+
+POLL_LOOP_S = 0.2
+OBSERVE_LOOP_S = 0.1
+TICK_S = 10.0
+GRACE_S = 15.0
+"""A worker that was told to stop exits hard after this long: a step is then cut anywhere, which
+every step must survive."""
+POLLS_AT_A_TIME = 8
+
+
+def run_worker(context: Context, *, concurrency: int) -> None:
+    """Work until SIGTERM or SIGINT. Call it from the main thread."""
+    stop = threading.Event()
+    with ThreadPoolExecutor(POLLS_AT_A_TIME, thread_name_prefix="poll") as executor:
+        observer = Observer(context)
+        loops = [
+            _start("poll", stop, lambda: POLL_LOOP_S * (poll_due(context, executor) < BATCH)),
+            _start("observe", stop, lambda: OBSERVE_LOOP_S * (observer.look() == 0)),
+            _start("tick", stop, lambda: TICK_S + 0 * repair_pointers(context)),
+        ]
+        try:
+            worker = JobWorker(context.database.url, handlers(context), concurrency=concurrency)
+            asyncio.run(_run_jobs(worker))
+        finally:
+            stop.set()
+            for loop in loops:
+                loop.join()
+
+
+async def _run_jobs(worker: JobWorker) -> None:
+    """Run jobs until a signal asks to stop; let the running ones end, within the grace."""
+    running = asyncio.ensure_future(
+        worker.run(lambda job: log.warning(Event.JOB_ENDED, job=job.id))
+    )
+
+    def stop() -> None:
+        watchdog = threading.Timer(GRACE_S, os._exit, [70])
+        watchdog.daemon = True
+        watchdog.start()
+        running.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    try:
+        await running
+    except asyncio.CancelledError:
+        log.info(Event.PROCESS_STOPPED, process="worker")
+
+
+def _start(name: str, stop: threading.Event, step: Callable[[], float]) -> threading.Thread:
+    """A thread that calls `step` until `stop` is set, pausing for as many seconds as it returns."""
+
+    def run() -> None:
+        while not stop.is_set():
+            try:
+                pause_s = step()
+            except AppError as error:  # the database is away
+                log.warning(Event.LOOP_FAILED, loop=name, code=error.code)
+                pause_s = 1.0
+            except Exception:  # noqa: BLE001  # our bug: the other repositories must go on
+                log.exception(Event.LOOP_FAILED, loop=name)
+                pause_s = 5.0
+            stop.wait(pause_s)
+
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,95 @@
+"""Step 5: observe. Asks Airflow until it shows the release, or says that it cannot import it."""
+
+from windlass.database.deployments import OpenDeployment, claim_observations, close_deployment
+from windlass.database.history import record_event
+from windlass.database.releases import get_artifact
+from windlass.domain.artifact import EMPTY, Artifact
+from windlass.domain.errors import AppError
+from windlass.domain.events import Event
+from windlass.domain.observation import Broken, Expectation, Live, Observed, compare, expect
+from windlass.domain.release import DeploymentState
+from windlass.engine.context import Context, log
+from windlass.targets.airflow import AirflowClient
+
+BATCH = 20
+MAX_PARSE_REQUESTS = 100  # beyond that Airflow's own queue is as quick
+
+
+class Observer:
+    """Looks after open deployments. What it remembers only saves work; losing it loses nothing."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._expectations: dict[int, Expectation] = {}
+
+    def look(self) -> int:
+        """Look once at each open deployment that is due; how many there were."""
+        with self._context.database.transaction() as connection:
+            due = claim_observations(connection, BATCH)
+        for deployment in due:
+            airflow = self._context.airflows.get(deployment.environment)
+            if airflow is not None:
+                self._look_at(deployment, airflow)
+        return len(due)
+
+    def _look_at(self, deployment: OpenDeployment, airflow: AirflowClient) -> None:
+        try:
+            is_first = deployment.id not in self._expectations
+            expected = self._expectation(deployment)
+            dags = airflow.list_dags(deployment.bundle)
+            if is_first:
+                tokens = {dag.path: dag.file_token for dag in dags if dag.path in expected.files}
+                for token in list(tokens.values())[:MAX_PARSE_REQUESTS]:
+                    airflow.parse_file(token)
+            observed = compare(expected, dags, airflow.list_import_errors(deployment.bundle))
+        except AppError as error:
+            log.warning(
+                Event.DEPLOYMENT_UNSEEN,
+                repository=deployment.repository,
+                release=deployment.release_id,
+                code=error.code,
+            )
+            return
+        self._conclude(deployment, observed)
+
+    def _expectation(self, deployment: OpenDeployment) -> Expectation:
+        known = self._expectations.get(deployment.id)
+        if known is None:
+            new, old = self._artifact(deployment.artifact), EMPTY
+            if deployment.replaces_artifact is not None:
+                old = self._artifact(deployment.replaces_artifact)
+            known = expect(deployment.release_id, old, new, deployment.published_at)
+            self._expectations[deployment.id] = known
+        return known
+
+    def _artifact(self, digest: str) -> Artifact:
+        with self._context.database.transaction() as connection:
+            return get_artifact(connection, digest)
+
+    def _conclude(self, deployment: OpenDeployment, observed: Observed) -> None:
+        if isinstance(observed, Live):
+            self._close(deployment, DeploymentState.LIVE, Event.DEPLOYMENT_LIVE, [])
+        elif isinstance(observed, Broken):
+            errors = [{"path": e.path, "text": e.text[-2000:]} for e in observed.errors]
+            self._close(deployment, DeploymentState.FAILED, Event.DEPLOYMENT_FAILED, errors)
+
+    def _close(
+        self,
+        deployment: OpenDeployment,
+        state: DeploymentState,
+        event: Event,
+        errors: list[dict[str, str]],
+    ) -> None:
+        self._expectations.pop(deployment.id, None)
+        files = [error["path"] for error in errors]
+        with self._context.database.transaction() as connection:
+            if not close_deployment(connection, deployment.id, state, errors):
+                return
+            record_event(
+                connection,
+                event,
+                repository_id=deployment.repository_id,
+                release_id=deployment.release_id,
+                files=files,
+            )
+        log.info(event, repository=deployment.repository, release=deployment.release_id)

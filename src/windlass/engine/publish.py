@@ -1,0 +1,98 @@
+"""Step 4: release and publish. An allowed artifact gets a number, a tree and a bundle's pointer.
+
+The order is what makes a crash harmless. The tree is complete on disk before any row names it; the
+rows of release and deployment appear in one transaction; the pointer is a projection of them that
+the tick repairs. Every transaction holds the lease.
+"""
+
+from datetime import UTC, datetime
+
+from windlass.artifacts.store import ContentSource
+from windlass.database.deployments import (
+    bind_bundle,
+    lock_binding,
+    mark_published,
+    open_deployment,
+)
+from windlass.database.releases import (
+    artifact_of,
+    find_current,
+    insert_release,
+    put_artifact,
+    reserve_release_id,
+)
+from windlass.database.repositories import hold_lease
+from windlass.domain.artifact import Artifact
+from windlass.domain.dependents import changes_between
+from windlass.domain.events import Event
+from windlass.domain.policy import Allowed
+from windlass.domain.release import Release, ReleaseId
+from windlass.domain.repository import CommitSha, Lease
+from windlass.engine.context import Context, tell
+
+
+def publish(
+    context: Context,
+    lease: Lease,
+    artifact: Artifact,
+    revision: CommitSha,
+    _allowed: Allowed,
+    content: ContentSource,
+    *,
+    actor: str,
+    reason: str,
+    content_of: ReleaseId | None = None,
+) -> Release:
+    """Make the artifact a release and its repository's bundle point to it.
+
+    An Allowed verdict must be shown. Raises LeaseLost, Conflict DEP001 where no bundle is free,
+    and what the store raises; the pointer then still names the release before.
+    """
+    with context.database.transaction() as connection:
+        hold_lease(connection, lease)
+        bundle = bind_bundle(connection, lease)
+        release_id = reserve_release_id(connection)
+        current = find_current(connection, lease.repository.id)
+        base = artifact_of(connection, current)
+    changes = changes_between(base, artifact)
+    shared = (current.id, base) if current else None
+    context.store.write_release(release_id, artifact, changes, shared, content)
+    release = Release(
+        id=release_id,
+        repository_id=lease.repository.id,
+        artifact_digest=artifact.digest,
+        revision=revision,
+        content_of=content_of,
+        actor=actor,
+        reason=reason,
+        created_at=datetime.now(UTC),
+    )
+    with context.database.transaction() as connection:
+        hold_lease(connection, lease)
+        put_artifact(connection, artifact)
+        insert_release(connection, release)
+        open_deployment(connection, lease, release, current)
+        tell(
+            connection,
+            Event.RELEASE_PUBLISHED,
+            lease.repository,
+            revision=revision,
+            release_id=release_id,
+            bundle=bundle,
+            parsed_again=len(changes.parsed_again),
+        )
+    project_pointer(context, lease.repository.environment, bundle)
+    return release
+
+
+def project_pointer(context: Context, environment: str, bundle: str) -> bool:
+    """Make the pointer on disk say what the database says; False if it did already.
+
+    Holds the bundle's row meanwhile, so that two processes cannot write one pointer in turn.
+    """
+    with context.database.transaction() as connection:
+        binding = lock_binding(connection, environment, bundle)
+        flipped = context.store.write_pointer(environment, bundle, binding.release_id)
+        if binding.release_id is not None:
+            mark_published(connection, binding.release_id)
+    return flipped

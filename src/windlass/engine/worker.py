@@ -1,0 +1,171 @@
+"""What happens after a push: the steps of a sync, in order.
+
+notice (`notice.py`, a loop) → fetch → build → judge → publish → observe (`observe.py`, a loop)
+
+A job never raises for what a repository, a remote or Airflow does: the failure is recorded in the
+repository's row, and the poll loop asks again when its time has come.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from windlass.database.jobs import Handler, ShouldAbort
+from windlass.database.releases import (
+    artifact_of,
+    find_allowed_verdict,
+    find_current,
+    find_quarantine,
+)
+from windlass.database.repositories import (
+    get_repository_by_id,
+    record_failure,
+    settle,
+    settled_on,
+    take_lease,
+)
+from windlass.domain.artifact import EMPTY, Artifact, FileEntry
+from windlass.domain.errors import AppError, LeaseLost, Unavailable
+from windlass.domain.events import Event
+from windlass.domain.policy import Denied
+from windlass.domain.release import ReleaseId
+from windlass.domain.repository import Lease, RepositoryId
+from windlass.engine.build import Build, build
+from windlass.engine.context import Context, log, tell
+from windlass.engine.fetch import fetch
+from windlass.engine.judge import judge
+from windlass.engine.publish import publish
+from windlass.engine.rollback import roll_back
+from windlass.git.mirror import mirror_of
+
+
+class _Stopping(Exception):
+    """The worker is stopping; whoever comes next starts the sync anew."""
+
+
+def sync(context: Context, repository_id: RepositoryId, *, should_abort: ShouldAbort) -> None:
+    """Make the repository's release equal to what its inputs demand. Twice changes nothing."""
+    with context.database.transaction() as connection:
+        lease = take_lease(connection, repository_id)
+    revision = fetch(context, lease)
+    with context.database.transaction() as connection:
+        if settled_on(connection, repository_id) == (revision.sha, context.inputs):
+            return
+        base, recheck = _find_base(context, connection, lease)
+    _go_on(should_abort)
+    built = build(context, lease, revision, base, recheck)
+    _go_on(should_abort)
+    verdict = judge(context, lease, built)
+    if isinstance(verdict, Denied) or _needs_no_release(context, lease, built):
+        return
+    publish(
+        context,
+        lease,
+        built.artifact,
+        revision.sha,
+        verdict,
+        lambda entry: _content(context, lease, built, entry),
+        actor="windlass",
+        reason=f"push: {revision.subject}",
+    )
+    with context.database.transaction() as connection:
+        settle(connection, lease, revision.sha, context.inputs)
+
+
+def rollback(
+    context: Context,
+    repository_id: RepositoryId,
+    *,
+    to: ReleaseId,
+    actor: str,
+    reason: str,
+    should_abort: ShouldAbort,  # noqa: ARG001  # every handler is given it; this one is too short
+) -> None:
+    """Bring the content of an older release back, under a lease of our own."""
+    with context.database.transaction() as connection:
+        lease = take_lease(connection, repository_id)
+    roll_back(context, lease, to, actor=actor, reason=reason)
+
+
+def handlers(context: Context) -> dict[str, Handler]:
+    """The jobs of the queue by name, none of which raises."""
+    return {"sync": _recorded(context, sync), "rollback": _recorded(context, rollback)}
+
+
+def _recorded(context: Context, step: Callable[..., None]) -> Handler:
+    """`step` with every failure told once: logged, recorded, and the next attempt scheduled."""
+
+    def run(repository_id: RepositoryId, **arguments: Any) -> None:
+        try:
+            step(context, repository_id, **arguments)
+        except (LeaseLost, _Stopping) as error:
+            log.info(Event.SYNC_GIVEN_UP, repository_id=repository_id, reason=type(error).__name__)
+        except AppError as error:
+            _tell_failure(context, repository_id, error)
+        except Exception as error:  # noqa: BLE001  # our bug: it must not stop the worker
+            log.exception(Event.SYNC_FAILED, repository_id=repository_id)
+            bug = Unavailable(
+                "WIND001",
+                f"Windlass failed with {type(error).__name__}, which is a bug",
+                "Please report it with the worker's log.",
+            )
+            _tell_failure(context, repository_id, bug)
+
+    return run
+
+
+def _tell_failure(context: Context, repository_id: RepositoryId, error: AppError) -> None:
+    try:
+        with context.database.transaction() as connection:
+            record_failure(connection, repository_id, error)
+            repository = get_repository_by_id(connection, repository_id)
+            tell(connection, Event.SYNC_FAILED, repository, code=error.code)
+    except AppError as second:  # the database is away: the poll loop finds the repository due
+        log.error(Event.SYNC_FAILED, repository_id=repository_id, code=second.code)
+
+
+def _go_on(should_abort: ShouldAbort) -> None:
+    if should_abort():
+        raise _Stopping
+
+
+def _find_base(
+    context: Context, connection: Connection, lease: Lease
+) -> tuple[Artifact, frozenset[str]]:
+    """The current artifact and its files with findings, if the same checks allowed it."""
+    current = find_current(connection, lease.repository.id)
+    if current is None:
+        return EMPTY, frozenset()
+    verdict = find_allowed_verdict(
+        connection, lease.repository.id, current.revision, context.inputs
+    )
+    if verdict is None:
+        return EMPTY, frozenset()
+    return artifact_of(connection, current), frozenset(f.path for f in verdict.findings)
+
+
+def _needs_no_release(context: Context, lease: Lease, built: Build) -> bool:
+    """Whether the allowed artifact is deployed already, or its content is quarantined."""
+    digest, sha = built.artifact.digest, built.revision.sha
+    with context.database.transaction() as connection:
+        current = find_current(connection, lease.repository.id)
+        if current is not None and current.artifact_digest == digest:
+            settle(connection, lease, sha, context.inputs)
+            return True
+        bad = find_quarantine(connection, lease.repository.id, digest)
+        if bad is None:
+            return False
+        reason = f"its content is that of release #{bad[0]}, which is quarantined: {bad[1]}"
+        settle(connection, lease, sha, context.inputs, held_reason=reason)
+        tell(connection, Event.REVISION_HELD, lease.repository, revision=sha, reason=reason)
+    return True
+
+
+def _content(context: Context, lease: Lease, built: Build, entry: FileEntry) -> bytes:
+    """The content of a file of the artifact: read by the build, or else from the mirror."""
+    known = built.fresh.get(entry.digest)
+    if known is not None:
+        return known
+    mirror = mirror_of(context.mirrors, lease.repository.id)
+    return next(content for _, content in mirror.read_blobs([entry.blob]))

@@ -1,0 +1,1 @@
+"""Command line, API and demo: parse, call the engine, render."""

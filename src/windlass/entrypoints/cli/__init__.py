@@ -1,0 +1,1 @@
+"""The command line. Modules import late: `windlass --help` must stay quick."""

@@ -1,0 +1,54 @@
+"""Calls the API for the command line."""
+
+from typing import Any
+
+import httpx
+
+from windlass.domain.errors import Invalid, Unavailable
+from windlass.entrypoints.failures import error_of
+from windlass.settings import Settings, load_settings
+
+
+class Client:
+    """The API at `settings.client_url`, with the token of `settings.token_file`.
+
+    Every call returns the decoded JSON, and raises what the API answers as the same error.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._settings = settings or load_settings()
+
+    def get(self, path: str) -> Any:
+        return self._call("GET", path, None)
+
+    def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        return self._call("POST", path, body or {})
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        url = self._settings.client_url + path
+        headers = {"Authorization": f"Bearer {self._token()}"}
+        try:
+            response = httpx.request(
+                method, url, json=body, headers=headers, timeout=60, trust_env=False
+            )
+        except httpx.HTTPError as error:
+            raise Unavailable(
+                "API004",
+                f"no Windlass answers at {self._settings.client_url}",
+                "Start one with `windlass up`, or say where it is with WINDLASS_API_URL.",
+            ) from error
+        if response.is_success:
+            return response.json()
+        problem = response.json()
+        raise error_of(response.status_code, problem["code"], problem["message"], problem["hint"])
+
+    def _token(self) -> str:
+        path = self._settings.token_file
+        try:
+            return path.read_text().strip()
+        except OSError as error:
+            raise Invalid(
+                "API005",
+                f"the API token file {str(path)!r} cannot be read: {error.strerror}",
+                "Start `windlass up` in this folder, or set WINDLASS_HOME to where it runs.",
+            ) from error

@@ -1,0 +1,84 @@
+"""The `windlass` command: its tree, and how failures end it."""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from windlass import __version__
+from windlass.domain.errors import AppError
+from windlass.entrypoints.cli import airflow, operate, release, repo
+from windlass.entrypoints.failures import EXIT_BUG, EXIT_INTERRUPTED, exit_code
+
+app = typer.Typer(
+    name="windlass",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Windlass hauls DAGs from Git into Apache Airflow: checked, versioned, reversible.",
+    epilog="Try it: windlass demo",
+)
+app.add_typer(repo.app, name="repo")
+app.add_typer(release.app, name="release")
+app.add_typer(airflow.app, name="airflow")
+app.command()(operate.up)
+app.command()(operate.api)
+app.command()(operate.worker)
+app.command()(operate.demo)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"windlass {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def run() -> None:
+    """The console script: runs one command and exits with a code of `entrypoints.failures`."""
+    try:
+        app()
+    except AppError as error:
+        _explain(error)
+        sys.exit(exit_code(error))
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:  # `windlass … | head`
+        sys.stderr.close()
+        sys.exit(EXIT_INTERRUPTED)
+    except Exception as error:  # noqa: BLE001  # our bug: no traceback for users by default
+        _explain_bug(error)
+        sys.exit(EXIT_BUG)
+
+
+def _explain(error: AppError) -> None:
+    if "json" in sys.argv[1:] and "--output" in sys.argv[1:]:
+        problem = {"code": error.code, "message": error.message, "hint": error.hint}
+        typer.echo(json.dumps(problem), err=True)
+        return
+    typer.echo(f"{error.code} {error.message}", err=True)
+    if error.hint:
+        typer.echo(f"  {error.hint}", err=True)
+
+
+def _explain_bug(error: Exception) -> None:
+    import traceback
+    from tempfile import NamedTemporaryFile
+
+    with NamedTemporaryFile("w", prefix="windlass-bug-", suffix=".txt", delete=False) as file:
+        file.write(f"windlass {__version__}, Python {sys.version}\n")
+        traceback.print_exception(error, file=file)
+    typer.echo(f"WIND001 Windlass failed with {type(error).__name__}, a bug.", err=True)
+    typer.echo(f"  Please report it with {file.name}.", err=True)

@@ -1,0 +1,1 @@
+"""`windlass demo`: everything on one machine, and the main job as a story."""

@@ -1,0 +1,214 @@
+"""Everything the demo and the acceptance tests stand on, for real and on loopback only: a Git
+server, an Airflow, and Windlass as `windlass up` runs it. All of it is stopped for certain."""
+
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from windlass.app import embedded_postgres, store_of
+from windlass.domain.errors import Invalid, Unavailable
+from windlass.entrypoints.cli.client import Client
+from windlass.entrypoints.demo.airflow import LocalAirflow
+from windlass.entrypoints.demo.gitserver import GitHttpServer
+from windlass.entrypoints.demo.questions import DemoAirflow
+from windlass.entrypoints.processes import ChildProcess, free_port, run_to_end, stop_all
+from windlass.entrypoints.running import part_commands
+from windlass.entrypoints.web.server import ensure_token
+from windlass.settings import Settings, load_settings, process_environment
+from windlass.stack.airflow import airflow_settings, bundle_names
+
+USER = "ci"
+BUNDLES = 8
+
+
+class Stage:
+    """A running Windlass, Airflow and Git server below one temporary folder, which goes with them.
+
+    Enter it on a thread that outlives it. Raises Invalid DEMO004 where there is no Airflow.
+    """
+
+    def __init__(self, airflow_python: Path | None) -> None:
+        self.airflow_python = _find_airflow(airflow_python)
+        # Any account may enter it: as root, the database runs as another one.
+        self.folder = Path(tempfile.mkdtemp(prefix="windlass-demo-"))
+        self.folder.chmod(0o711)
+        self.settings: Settings = load_settings(
+            home=self.folder / "windlass", api_port=free_port(), bundles=BUNDLES
+        )
+        self.password = secrets.token_urlsafe(12)
+        self.git = GitHttpServer(
+            self.folder / "git", username=USER, password=self.password, env=process_environment()
+        )
+        self.airflow = LocalAirflow(
+            self.folder / "airflow",
+            python=self.airflow_python,
+            settings=self._airflow_settings(),
+            port=free_port(),
+            base_env=process_environment(),
+        )
+        self._parts: dict[str, ChildProcess] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            self.airflow.prepare()
+            self.settings.home.mkdir()
+            ensure_token(self.settings.token_file)
+            postgres = embedded_postgres(self.settings)
+            stack.callback(postgres.stop)
+            postgres.start()
+            stack.enter_context(self.git)
+            stack.callback(self._stop_parts)
+            self.start_parts()
+            self._await_api()
+            stack.enter_context(self.airflow)
+            self.airflow.start(deadline_s=90)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def client(self) -> Client:
+        """Windlass's API."""
+        return Client(self.settings)
+
+    def ask(self) -> DemoAirflow:
+        """Airflow's API, as its admin; closed with the stage."""
+        endpoint = self.airflow.endpoint
+        password = endpoint.admin_password_file.read_text()
+        asked = DemoAirflow(endpoint.url, endpoint.admin_username, password)
+        self._stack.callback(asked.close)
+        return asked
+
+    def clone(self, name: str) -> "Clone":
+        """Make a private repository on the Git server; a clone of it that may push."""
+        self.git.create_repository(name, private=True)
+        folder = self.folder / "clones" / name
+        clone = Clone(folder, self.git.url_for(name), process_environment())
+        clone.set_up(self.folder, USER, self.password)
+        return clone
+
+    def start_parts(self) -> None:
+        """Start the API and the worker, as `windlass up` does."""
+        endpoint = self.airflow.endpoint
+        extra = {
+            "WINDLASS_BUNDLES": str(BUNDLES),
+            "WINDLASS_AIRFLOW_URL": endpoint.url,
+            "WINDLASS_AIRFLOW_USERNAME": endpoint.username,
+            "WINDLASS_AIRFLOW_PASSWORD_FILE": str(endpoint.password_file),
+            "WINDLASS_AIRFLOW_PYTHON": str(self.airflow_python),
+            "WINDLASS_ALLOWED_HOSTS": "127.0.0.1",
+            "WINDLASS_LOG_FORMAT": "json",
+        }
+        commands = part_commands(self.settings, extra=extra, logs=self.folder)
+        self._parts = {name: ChildProcess(command) for name, command in commands.items()}
+
+    def _stop_parts(self) -> None:
+        stop_all(self._parts.values(), grace_s=20)
+
+    def pids(self) -> frozenset[int]:
+        """Every process of Windlass and Airflow that runs now."""
+        return self.airflow.pids().union(*(part.pids() for part in self._parts.values()))
+
+    def ended_part(self) -> str | None:
+        """The name of a part of Windlass that ended by itself, or None."""
+        return next((name for name, part in self._parts.items() if not part.is_alive), None)
+
+    def log_tail(self, part: str) -> str:
+        """The last lines that a part of Windlass logged."""
+        return self._parts[part].log_tail(10)
+
+    def _await_api(self, limit_s: float = 30) -> None:
+        deadline = time.monotonic() + limit_s
+        while True:
+            try:
+                if httpx.get(f"{self.settings.client_url}/readyz", trust_env=False).is_success:
+                    return
+            except httpx.TransportError:
+                pass
+            part = self.ended_part()
+            if part or time.monotonic() > deadline:
+                what = f"{part or 'api'} did not start"
+                raise Unavailable("DEMO005", f"{what}:\n{self.log_tail(part or 'api')}")
+            time.sleep(0.03)
+
+    def _airflow_settings(self) -> dict[str, str]:
+        wanted = airflow_settings(
+            store=store_of(self.settings).root,
+            environment=self.settings.environment,
+            bundles=bundle_names(BUNDLES),
+        )
+        return {
+            **{setting.variable: setting.value for setting in wanted},
+            # A sample whose DAGs wait to be switched on would teach nothing.
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Clone:
+    """A working copy whose pushes go to the Git server with the right password."""
+
+    folder: Path
+    url: str
+    env: Mapping[str, str]
+
+    def set_up(self, room: Path, user: str, password: str) -> None:
+        """Make the clone; its password lies in a file of `room` that only we can read."""
+        self.folder.mkdir(parents=True)
+        secret = room / "git-credentials"
+        secret.touch(mode=0o600)
+        secret.write_text(self.url.split("/", 3)[0] + f"//{user}:{password}@" + self._host() + "\n")
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.git("remote", "add", "origin", self.url)
+        self.git("config", "credential.helper", f"store --file={secret}")
+        self.git("config", "user.name", "Mira")
+        self.git("config", "user.email", "mira@example.org")
+        self.git("config", "branch.main.remote", "origin")
+        self.git("config", "branch.main.merge", "refs/heads/main")
+
+    def commit_and_push(self, message: str, files: Mapping[str, str]) -> str:
+        """Write the files, commit and push them; the new commit."""
+        for path, text in files.items():
+            place = self.folder / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", message)
+        self.git("push", "--quiet", "origin", "main")
+        return self.git("rev-parse", "HEAD")
+
+    def git(self, *arguments: str) -> str:
+        """What `git ARGUMENTS` prints in the clone."""
+        env = {**self.env, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_TERMINAL_PROMPT": "0"}
+        argv = ["git", "-C", str(self.folder), *arguments]
+        return run_to_end(argv, env=env, timeout_s=60).strip()
+
+    def _host(self) -> str:
+        return self.url.split("/")[2]
+
+
+def _find_airflow(given: Path | None) -> Path:
+    """The interpreter to run Airflow with: the one given, set, or made by `make setup`."""
+    python = given or load_settings().airflow_python or Path(".venv-airflow/bin/python")
+    if python.exists():
+        return python.absolute()
+    raise Invalid(
+        "DEMO004",
+        f"there is no Airflow environment at {python}",
+        "Make one with `make setup`, or name its python with --airflow-python.",
+    )

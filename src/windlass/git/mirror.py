@@ -1,0 +1,113 @@
+"""A bare mirror per repository: a cache of this worker, safe to delete at any time."""
+
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from windlass.domain.errors import Invalid, Unavailable
+from windlass.domain.repository import CommitSha, RepositoryId, Revision
+from windlass.domain.tree import Kind, TreeEntry
+from windlass.git.process import GitFailed, run_git
+from windlass.git.remotes import Remote, fetch_head
+
+_HEAD = "refs/windlass/head"
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """The mirror of one repository. One thread at a time may fetch into it."""
+
+    git_dir: Path
+
+    def fetch(self, remote: Remote) -> Revision:
+        """Bring the branch's head here and describe it; raises as `remotes.fetch_head` does.
+
+        A mirror that git cannot use is thrown away and made anew, once.
+        """
+        self._ensure()
+        try:
+            fetch_head(remote, self.git_dir, _HEAD)
+            return self.describe(_HEAD)
+        except (Unavailable, GitFailed):
+            if self._is_sound():
+                raise
+            shutil.rmtree(self.git_dir, ignore_errors=True)
+        self._ensure()
+        fetch_head(remote, self.git_dir, _HEAD)
+        return self.describe(_HEAD)
+
+    def describe(self, commit: str) -> Revision:
+        """Sha, author, subject and time of a commit of the mirror."""
+        form = "%H%x00%an%x00%s%x00%ct"
+        output = run_git(
+            ["log", "-1", f"--format={form}", "--end-of-options", commit], git_dir=self.git_dir
+        )
+        sha, author, subject, at = output.decode("utf-8", "replace").rstrip("\n").split("\0")
+        committed_at = datetime.fromtimestamp(int(at), UTC)
+        return Revision(CommitSha(sha), author[:200], subject[:500], committed_at)
+
+    def list_tree(self, sha: CommitSha, path: str) -> list[TreeEntry]:
+        """Every entry below the DAG root `path`; Invalid GIT005 where that is no folder.
+
+        Symlinks come without their target, which `read_blobs` brings.
+        """
+        place = sha if path == "." else f"{sha}:{path}"
+        try:
+            output = run_git(["ls-tree", "-r", "-l", "-z", place], git_dir=self.git_dir)
+        except GitFailed:
+            raise Invalid(
+                "GIT005",
+                f"the revision {sha[:7]} has no folder {path!r}",
+                "Register the repository with the --path of its DAG folder.",
+            ) from None
+        return [_tree_entry(row) for row in output.split(b"\0") if row]
+
+    def read_blobs(self, oids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """The content of each blob, once per oid, in one git process and without filters."""
+        wanted = list(dict.fromkeys(oids))
+        if not wanted:
+            return
+        request = "\n".join([*wanted, ""]).encode()
+        output = memoryview(run_git(["cat-file", "--batch"], git_dir=self.git_dir, stdin=request))
+        start = 0
+        for oid in wanted:
+            header_end = start + bytes(output[start : start + 200]).index(b"\n")
+            size = int(bytes(output[start:header_end]).split(b" ")[2])
+            start = header_end + 1 + size + 1
+            yield oid, bytes(output[header_end + 1 : start - 1])
+
+    def _ensure(self) -> None:
+        if not (self.git_dir / "HEAD").exists():
+            self.git_dir.mkdir(parents=True, exist_ok=True)
+            run_git(["init", "--quiet", "--bare", "--template=", str(self.git_dir)])
+
+    def _is_sound(self) -> bool:
+        try:
+            run_git(["rev-parse", "--git-dir"], git_dir=self.git_dir)
+            run_git(["fsck", "--connectivity-only", "--no-progress"], git_dir=self.git_dir)
+        except GitFailed:
+            return False
+        return True
+
+
+def mirror_of(folder: Path, repository: RepositoryId) -> Mirror:
+    """The mirror of a repository below the mirrors' folder; nothing is made yet."""
+    return Mirror(folder / f"{repository}.git")
+
+
+def _tree_entry(row: bytes) -> TreeEntry:
+    """One row of `git ls-tree -r -l -z`: `MODE TYPE OID SIZE<tab>PATH`, SIZE `-` for no blob."""
+    meta, path = row.split(b"\t", 1)
+    mode, _, oid, size = meta.decode().split()
+    return TreeEntry(_text(path), _kind(mode), oid, 0 if size == "-" else int(size))
+
+
+def _kind(mode: str) -> Kind:
+    return Kind(mode) if mode in set(Kind) else Kind.FILE  # 100664 in very old trees
+
+
+def _text(path: bytes) -> str:
+    """The path as text; what is not UTF-8 shows as surrogates, which intake refuses."""
+    return path.decode("utf-8", "surrogateescape")

@@ -1,0 +1,1 @@
+"""Confined child processes, the only place where hostile text is parsed."""

@@ -1,0 +1,1 @@
+"""Settings in, configuration of other programs out. Text and data only."""

@@ -1,0 +1,1 @@
+"""One module per way to reach an Airflow, and the Airflow REST client."""

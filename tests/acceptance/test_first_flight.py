@@ -1,0 +1,98 @@
+"""The promises of the first flight, on real git, PostgreSQL and Airflow."""
+
+import io
+
+from tests.acceptance.conftest import Team, wait_until
+from windlass.entrypoints.demo.questions import DemoAirflow
+from windlass.entrypoints.demo.stage import Stage
+from windlass.entrypoints.demo.story import Story
+
+SLOW = """
+import time
+
+from airflow.sdk import DAG, task
+from pace import WORD
+
+with DAG("slow", schedule=None):
+
+    @task
+    def first() -> str:
+        time.sleep(4)
+        return WORD
+
+    @task
+    def then(before: str) -> list[str]:
+        from pace import WORD as now
+
+        return [before, now, "{word}"]
+
+    then(first())
+"""
+TWO = """
+from airflow.sdk import DAG, task
+from shared import TEAM
+
+with DAG("{dag_id}", schedule=None):
+
+    @task
+    def whose() -> str:
+        return TEAM
+
+    whose()
+"""
+
+
+def test_the_story_of_the_demo_holds(stage: Stage) -> None:
+    out = io.StringIO()
+    story = Story(stage, out)
+
+    story.first_push()
+    story.rest()
+
+    words = [line.split()[2] for line in out.getvalue().splitlines() if " s  " in line]
+    way = ["pushed", "noticed", "fetched", "checked", "released", "LIVE", "run"]
+    assert words == [
+        *("pushed", "added"),
+        *way,
+        *("pushed", "noticed", "DENIED", "kept"),
+        *way,
+        *("asked", "released", "LIVE", "run", "held"),
+    ]
+
+
+def test_a_run_in_flight_finishes_on_its_own_release_while_the_next_is_live(
+    stage: Stage, airflow: DemoAirflow
+) -> None:
+    team = Team(
+        stage, "in-flight", {"slow.py": SLOW.format(word="old"), "pace.py": "WORD = 'old'\n"}
+    )
+    run_id = airflow.trigger("slow")
+    wait_until(lambda: airflow.get_run("slow", run_id)["state"] == "running", "the run runs")
+
+    sha = team.push("new", {"slow.py": SLOW.format(word="new"), "pace.py": "WORD = 'new'\n"})
+    second = team.wait_live(sha)
+    assert airflow.get_run("slow", run_id)["state"] == "running"
+    old, new = (airflow.wait_for_run("slow", one) for one in (run_id, airflow.trigger("slow")))
+
+    assert (old["state"], old["bundle_version"]) == ("success", str(team.first))
+    assert airflow.returned("slow", old["dag_run_id"], "then") == ["old", "old", "old"]
+    assert (new["state"], new["bundle_version"]) == ("success", str(second))
+    assert airflow.returned("slow", new["dag_run_id"], "then") == ["new", "new", "new"]
+
+
+def test_two_repositories_added_while_all_runs_import_their_own_module_of_one_name(
+    stage: Stage, airflow: DemoAirflow
+) -> None:
+    for team in ("red", "blue"):
+        Team(
+            stage,
+            team,
+            {f"{team}.py": TWO.format(dag_id=team), "shared.py": f"TEAM = {team!r}\n"},
+        )
+
+    runs = {team: airflow.trigger(team) for team in ("red", "blue")}
+
+    for team, run_id in runs.items():
+        assert airflow.wait_for_run(team, run_id)["state"] == "success"
+    told = {team: airflow.returned(team, run_id, "whose") for team, run_id in runs.items()}
+    assert told == {"red": "red", "blue": "blue"}

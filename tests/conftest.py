@@ -1,0 +1,56 @@
+"""What every test starts from: a clean environment, pinned git, no home, loopback only."""
+
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def pytest_configure() -> None:
+    for name in [*os.environ]:
+        if name.startswith(("WINDLASS_", "AIRFLOW")) and not name.startswith("WINDLASS_TEST_"):
+            del os.environ[name]
+    os.environ.update(
+        HOME="/nonexistent",
+        GIT_CONFIG_NOSYSTEM="1",
+        GIT_CONFIG_GLOBAL=os.devnull,
+        GIT_AUTHOR_NAME="Alice",
+        GIT_AUTHOR_EMAIL="alice@example.org",
+        GIT_COMMITTER_NAME="Alice",
+        GIT_COMMITTER_EMAIL="alice@example.org",
+    )
+
+
+@pytest.fixture(autouse=True)
+def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process may connect to 127.0.0.1 and to Unix sockets only."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise AssertionError(f"a test wanted to connect to {address}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="session")
+def session_folder() -> Iterator[Path]:
+    """A folder that any account may enter: as root, pytest's own may be entered by root only."""
+    folder = Path(tempfile.mkdtemp(prefix="windlass-test-", dir="/tmp"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def room(session_folder: Path) -> Path:
+    """A fresh folder of this test, open to any account."""
+    folder = Path(tempfile.mkdtemp(dir=session_folder))
+    folder.chmod(0o711)
+    return folder

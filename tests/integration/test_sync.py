@@ -1,0 +1,250 @@
+"""The path from a push to the pointer, on real git and a real database."""
+
+import os
+
+import pytest
+
+from tests.integration.conftest import (
+    Origin,
+    deployed_files,
+    register,
+    run_sync,
+    status_of,
+)
+from windlass.database.history import list_events
+from windlass.database.repositories import list_repository_names, take_lease
+from windlass.database.status import list_releases
+from windlass.domain.errors import Conflict, Invalid
+from windlass.domain.finding import Severity
+from windlass.domain.release import DeploymentState, ReleaseId
+from windlass.domain.repository import SyncState
+from windlass.domain.status import sync_state
+from windlass.engine.context import Context
+from windlass.engine.register import Registration, request_rollback
+from windlass.engine.worker import handlers
+from windlass.entrypoints.demo.gitserver import GitHttpServer
+
+ORDERS = "from airflow.sdk import DAG\nwith DAG('orders'):\n    pass\n"
+BROKEN = "from airflow.sdk import DAG\nwith DAG('orders'\n    pass\n"
+
+
+def roll_back(context: Context, to: int | None = None) -> None:
+    target = request_rollback(
+        context, "dags", ReleaseId(to) if to else None, actor="alice", reason="wrong totals"
+    )
+    repository = status_of(context).repository
+    handlers(context)["rollback"](
+        repository.id, to=target, actor="alice", reason="wrong totals", should_abort=lambda: False
+    )
+
+
+def test_a_push_becomes_a_release_that_the_pointer_names(
+    context: Context, origin: Origin, registration: Registration
+) -> None:
+    sha = origin.push("first", {"orders.py": ORDERS, "sql/load.sql": "select 1"})
+    repository = register(context, registration)
+
+    run_sync(context, repository)
+
+    assert deployed_files(context) == {"orders.py": ORDERS, "sql/load.sql": "select 1"}
+    deployed = status_of(context).facts.deployed
+    assert deployed is not None
+    assert (deployed.revision, deployed.state) == (sha, DeploymentState.PUBLISHED)
+
+
+def test_the_history_tells_every_step_in_order(
+    context: Context, origin: Origin, registration: Registration
+) -> None:
+    origin.push("first", {"orders.py": ORDERS})
+    repository = register(context, registration)
+
+    run_sync(context, repository)
+
+    with context.database.transaction() as connection:
+        tags = [event.tag for event in list_events(connection, repository.id, 50)]
+    assert tags == [
+        "repository:added",
+        "revision:fetched",
+        "verdict:allowed",
+        "release:published",
+    ]
+
+
+def test_a_broken_push_is_denied_with_its_finding_and_the_old_files_stay(
+    context: Context, origin: Origin, registration: Registration
+) -> None:
+    origin.push("first", {"orders.py": ORDERS})
+    repository = register(context, registration)
+    run_sync(context, repository)
+    origin.push("oops", {"orders.py": BROKEN})
+
+    run_sync(context, repository)
+
+    assert deployed_files(context) == {"orders.py": ORDERS}
+    facts = status_of(context).facts
+    assert sync_state(facts)[0] is SyncState.DENIED
+    found = [(f.code, f.severity, f.place) for f in facts.findings]
+    assert found == [("SYN001", Severity.CRITICAL, "orders.py:2:9")]
+
+
+def test_syncing_twice_changes_nothing(
+    context: Context, origin: Origin, registration: Registration
+) -> None:
+    origin.push("first", {"orders.py": ORDERS})
+    repository = register(context, registration)
+    run_sync(context, repository)
+    before = status_of(context).facts.deployed
+
+    run_sync(context, repository)
+
+    assert status_of(context).facts.deployed == before
+
+
+def test_a_commit_that_changes_no_file_makes_no_release(
+    context: Context, origin: Origin, registration: Registration
+) -> None:
+    origin.push("first", {"orders.py": ORDERS})
+    repository = register(context, registration)
+    run_sync(context, repository)
+    origin.push("empty", {})
+
+    run_sync(context, repository)
+
+    with context.database.transaction() as connection:
+        assert len(list_releases(connection, repository.id, 10)) == 1
+
+
+def test_only_what_changed_gets_a_new_inode(
+    context: Context, origin: Origin, registration: Registration
+) -> None:
+    files = {
+        "uses.py": "import helper\nfrom airflow.sdk import DAG\nDAG('uses')\n",
+        "other.py": "from airflow.sdk import DAG\nDAG('other')\n",
+        "helper.py": "X = 1\n",
+    }
+    origin.push("first", dict(files))
+    repository = register(context, registration)
+    run_sync(context, repository)
+    first = context.store.tree(context.store.read_pointer("default", "one") or ReleaseId(0))
+    origin.push("helper", {"helper.py": "X = 2\n"})
+
+    run_sync(context, repository)
+
+    second = context.store.tree(context.store.read_pointer("default", "one") or ReleaseId(0))
+    shared = {p.name: p.samefile(first / p.name) for p in second.iterdir()}
+    assert shared == {"uses.py": False, "other.py": True, "helper.py": False}
+    newer = [(second / n).stat().st_mtime_ns - (first / n).stat().st_mtime_ns for n in files]
+    assert [difference > 0 for difference in newer] == [True, False, True]
+    assert (second / "uses.py").stat().st_mode & 0o7777 == 0o444
+
+
+def test_a_rollback_is_a_new_release_with_the_old_content_and_holds(
+    context: Context, origin: Origin, registration: Registration
+) -> None:
+    origin.push("good", {"orders.py": ORDERS})
+    repository = register(context, registration)
+    run_sync(context, repository)
+    origin.push("bad", {"orders.py": ORDERS + "# bad\n"})
+    run_sync(context, repository)
+
+    roll_back(context)
+    run_sync(context, repository)  # what the next poll asks for
+
+    assert deployed_files(context) == {"orders.py": ORDERS}
+    with context.database.transaction() as connection:
+        releases = list_releases(connection, repository.id, 10)
+    told = [(r.id, r.content_of, r.is_current, r.quarantine_reason) for r in releases]
+    assert told == [
+        (3, 1, True, None),
+        (2, None, False, "wrong totals"),
+        (1, None, False, None),
+    ]
+    assert sync_state(status_of(context).facts)[0] is SyncState.HELD
+
+
+def test_after_a_rollback_the_next_good_push_goes_live(
+    context: Context, origin: Origin, registration: Registration
+) -> None:
+    origin.push("good", {"orders.py": ORDERS})
+    repository = register(context, registration)
+    run_sync(context, repository)
+    origin.push("bad", {"orders.py": ORDERS + "# bad\n"})
+    run_sync(context, repository)
+    roll_back(context)
+    origin.push("better", {"orders.py": ORDERS + "# better\n"})
+
+    run_sync(context, repository)
+
+    assert deployed_files(context) == {"orders.py": ORDERS + "# better\n"}
+
+
+def test_rolling_back_twice_to_the_same_release_is_refused_with_the_reason(
+    context: Context, origin: Origin, registration: Registration
+) -> None:
+    origin.push("good", {"orders.py": ORDERS})
+    run_sync(context, register(context, registration))
+
+    with pytest.raises(Conflict) as refused:
+        roll_back(context, to=1)
+
+    assert str(refused.value) == "REL004 release #1 has the content of #1 already"
+
+
+def test_a_git_host_that_is_away_leaves_everything_live_and_says_so(
+    context: Context, origin: Origin, registration: Registration, git_server: GitHttpServer
+) -> None:
+    origin.push("first", {"orders.py": ORDERS})
+    repository = register(context, registration)
+    run_sync(context, repository)
+    git_server.offline()
+
+    run_sync(context, repository)
+
+    assert deployed_files(context) == {"orders.py": ORDERS}
+    state, reason = sync_state(status_of(context).facts)
+    assert (state, reason[:6]) == (SyncState.BEHIND, "GIT006")
+
+
+def test_a_worker_that_lost_its_lease_publishes_nothing(
+    context: Context, origin: Origin, registration: Registration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origin.push("first", {"orders.py": ORDERS})
+    repository = register(context, registration)
+
+    def steal() -> bool:
+        with context.database.transaction() as connection:
+            take_lease(connection, repository.id)
+        return False
+
+    handlers(context)["sync"](repository.id, should_abort=steal)
+
+    assert deployed_files(context) == {}
+
+
+def test_a_wrong_password_is_refused_before_anything_is_stored(
+    context: Context, origin: Origin, registration: Registration
+) -> None:
+    origin.push("first", {"orders.py": ORDERS})
+
+    with pytest.raises(Invalid) as refused:
+        register(context, registration, password="wrong")
+
+    assert refused.value.code == "GIT002"
+    with context.database.transaction() as connection:
+        assert list_repository_names(connection) == []
+
+
+def test_the_password_is_nowhere_on_disk_in_clear(
+    context: Context, origin: Origin, registration: Registration, room: os.PathLike[str]
+) -> None:
+    origin.push("first", {"orders.py": ORDERS})
+    run_sync(context, register(context, registration))
+
+    folders = (context.store.root, context.mirrors)
+    holding = [
+        path
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.is_file() and b"correct horse" in path.read_bytes()
+    ]
+    assert holding == []
