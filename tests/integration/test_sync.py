@@ -64,6 +64,7 @@ def test_the_history_tells_every_step_in_order(
         tags = [event.tag for event in list_events(connection, repository.id, 50)]
     assert tags == [
         "repository:added",
+        "revision:noticed",
         "revision:fetched",
         "verdict:allowed",
         "release:published",

@@ -226,8 +226,9 @@ def unsettle(connection: Connection, lease: Lease) -> None:
     )
 
 
-def record_revision(connection: Connection, repository_id: RepositoryId, found: Revision) -> None:
-    """Keep author, subject and time of a commit, and note it as the newest known head."""
+def record_revision(connection: Connection, repository_id: RepositoryId, found: Revision) -> bool:
+    """Keep author, subject and time of a commit, and note it as the newest known head; True where
+    no poll had seen it yet."""
     from sqlalchemy.dialects.postgresql import insert
 
     values = {
@@ -238,7 +239,7 @@ def record_revision(connection: Connection, repository_id: RepositoryId, found: 
         "committed_at": found.committed_at,
     }
     connection.execute(insert(t.revision).values(**values).on_conflict_do_nothing())
-    record_poll(connection, repository_id, found.sha)
+    return record_poll(connection, repository_id, found.sha)
 
 
 def _in_seconds(seconds: sa.ColumnElement[float]) -> sa.ColumnElement[datetime]:

@@ -8,7 +8,7 @@ class Event(StrEnum):
 
     REPOSITORY_ADDED = "repository:added"
     REPOSITORY_BOUND = "repository:bound"  # to a bundle of the pool
-    REVISION_NOTICED = "revision:noticed"  # a poll saw a head that is not the live revision
+    REVISION_NOTICED = "revision:noticed"  # a head that was not known; `by` poll or fetch
     REVISION_FETCHED = "revision:fetched"
     ARTIFACT_BUILT = "artifact:built"
     VERDICT_ALLOWED = "verdict:allowed"

@@ -18,7 +18,9 @@ def fetch(context: Context, lease: Lease) -> Revision:
     revision = mirror_of(context.mirrors, repository.id).fetch(remote)
     with context.database.transaction() as connection:
         hold_lease(connection, lease)
-        record_revision(connection, repository.id, revision)
+        if record_revision(connection, repository.id, revision):
+            # Pushed after the poll, or before the first one.
+            tell(connection, Event.REVISION_NOTICED, repository, revision=revision.sha, by="fetch")
         tell(
             connection,
             Event.REVISION_FETCHED,

@@ -50,7 +50,7 @@ def _note(context: Context, due: DueRepository, head: CommitSha) -> None:
     settled = due.settled_revision == head and due.settled_inputs == context.inputs
     with context.database.transaction() as connection:
         if record_poll(connection, due.repository.id, head) and not settled:
-            tell(connection, Event.REVISION_NOTICED, due.repository, revision=head)
+            tell(connection, Event.REVISION_NOTICED, due.repository, revision=head, by="poll")
         if settled:
             clear_failure(connection, due.repository.id)
         else:

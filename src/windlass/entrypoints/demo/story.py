@@ -15,8 +15,18 @@ from windlass.entrypoints.failures import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
 NAME = "company-dags"
 DAG_IDS = ("hello", "orders", "report")
 ADDRESS = f"/api/v1/repositories/{NAME}"
-NOTICED = ("revision:noticed", "noticed", "by a poll of the branch's head")
+NOTICED = ("revision:noticed", "noticed", "a new head of the branch")
 LIMIT_S = 60
+SAMPLE = {
+    entry.name: entry.read_text()
+    for entry in (files("windlass.entrypoints.demo") / "sample").iterdir()
+    if entry.name.endswith((".py", ".md"))
+}
+BROKEN = {"orders.py": SAMPLE["orders.py"].replace("-> float:", "-> float")}
+MENDED = {
+    "orders.py": SAMPLE["orders.py"],
+    "rates.py": SAMPLE["rates.py"].replace("0.90", "0.95"),
+}
 
 
 class Broken(Exception):
@@ -60,7 +70,7 @@ class Story:
     def first_push(self) -> None:
         """A first commit with DAGs becomes live, and its DAG runs its code."""
         self._title("A repository, still without DAGs")
-        start = self._push("Start", {"README.md": _sample("first")["README.md"]})
+        start = self._push("Start", {"README.md": SAMPLE["README.md"]})
         body = {
             "url": self._clone.url,
             "name": NAME,
@@ -74,14 +84,14 @@ class Story:
         self._wait_live(start)
 
         self._title("A first commit: three DAGs, one with a helper module")
-        first = self._push("Add hello, orders and report", _sample("first"))
+        first = self._push("Add hello, orders and report", SAMPLE)
         self._see_run(self._see_live(first), total=900.0)
 
     def rest(self) -> None:
         """A broken push is denied, a good one goes live, and is rolled back."""
         good = self._stage.client.get(ADDRESS)["release"]["id"]
         self._title("A broken commit: denied, and nothing of it reaches Airflow")
-        self._push("Round to cents", _sample("broken"))
+        self._push("Round to cents", BROKEN)
         denied = self._wait(lambda found: found["sync"]["state"] == "denied", "the push is denied")
         self._tell_event(*NOTICED)
         self._tell_event("verdict:denied", "DENIED", denied["sync"]["reason"])
@@ -91,7 +101,7 @@ class Story:
         self._tell("kept", "Airflow shows all three DAGs as before, and no import error")
 
         self._title("A third commit: mends it and changes the helper module")
-        second = self._push("Mend orders, new rate", _sample("second"))
+        second = self._push("Mend orders, new rate", MENDED)
         self._see_run(self._see_live(second), total=950.0)
 
         self._title("A rollback: one command, a new release with the old content")
@@ -216,12 +226,6 @@ Ctrl-C stops everything and removes {stage.folder}.""",
     while (part := stage.ended_part()) is None:
         time.sleep(0.5)
     raise Unavailable("DEMO005", f"{part} ended:\n{stage.log_tail(part)}")
-
-
-def _sample(folder: str) -> dict[str, str]:
-    """The sample files of one commit: path → text."""
-    root = files("windlass.entrypoints.demo") / "sample" / folder
-    return {entry.name: entry.read_text() for entry in root.iterdir()}
 
 
 def _say(out: TextIO, text: str) -> None:
