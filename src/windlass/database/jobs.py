@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import procrastinate
-from procrastinate.jobs import Job, Status
+from procrastinate.jobs import Status
 from sqlalchemy.engine import Connection
 
+from windlass.domain.errors import Unavailable
 from windlass.domain.release import ReleaseId
 from windlass.domain.repository import RepositoryId
 
@@ -25,6 +27,14 @@ default of 5 s a sync that waited for its twin began 3.8 s late."""
 
 Handler = Callable[..., None]
 ShouldAbort = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class EndedJob:
+    """A job that was ended because its worker had gone silent, and what it was asked to do."""
+
+    name: str
+    arguments: Mapping[str, Any]
 
 
 class Jobs:
@@ -94,7 +104,7 @@ class JobWorker:
         for name, handler in handlers.items():
             self._register(name, handler)
 
-    async def run(self, on_ended: Callable[[Job], None]) -> None:
+    async def run(self, on_ended: Callable[[EndedJob], None]) -> None:
         """Work until SIGTERM or SIGINT, then let running jobs end for at most ten seconds.
 
         `on_ended` is told each job that was ended because its worker had gone silent.
@@ -123,14 +133,15 @@ class JobWorker:
 
         self._app.task(name=name, pass_context=True)(run)
 
-    async def _end_stalled(self, on_ended: Callable[[Job], None]) -> None:
+    async def _end_stalled(self, on_ended: Callable[[EndedJob], None]) -> None:
         while True:
-            with contextlib.suppress(procrastinate.exceptions.ConnectorException):
+            with contextlib.suppress(procrastinate.exceptions.ConnectorException, Unavailable):
                 jobs = await self._app.job_manager.get_stalled_jobs(
                     seconds_since_heartbeat=SILENT_S
                 )
                 for job in jobs:
+                    # First told, then ended: should we die between, it is told once more.
+                    await asyncio.to_thread(on_ended, EndedJob(job.task_name, job.task_kwargs))
                     # Not retry_job: with a twin waiting on the queueing lock it would stick.
                     await self._app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
-                    on_ended(job)
             await asyncio.sleep(SILENT_S / 4)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from windlass.domain.artifact import Artifact
 from windlass.domain.dependents import changes_between
@@ -12,12 +12,14 @@ from windlass.domain.release import ReleaseId
 @dataclass(frozen=True, slots=True)
 class SeenDag:
     """One DAG that Airflow shows now. `version` is its bundle version, None where unversioned;
-    `path` its file below the bundle's root; `file_token` names that file to `parseDagFile`."""
+    `path` its file below the bundle's root; `file_token` names that file to `parseDagFile`.
+    `parse_began_at` is when the parse that showed it began, None where Airflow does not say."""
 
     dag_id: str
     version: str | None
     path: str
     file_token: str
+    parse_began_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,11 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Not all was seen yet; `missing` says what, in words."""
+    """Not all was seen yet; `missing` says what, in words. Files in `parsed_too_early` should be
+    parsed once more."""
 
     missing: tuple[str, ...]
+    parsed_too_early: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,11 @@ class Broken:
 
 
 Observed = Live | Waiting | Broken
+
+PARSE_MARGIN = timedelta(seconds=0.2)
+"""Airflow stamps a parse with the bundle version of the moment it stores the result
+(dag_processing/manager.py), so a parse that began before the pointer flipped can show old code
+under the new version. Its beginning is only known give or take the time that storing took."""
 
 
 def expect(
@@ -89,23 +98,39 @@ def compare(
         return Broken(tuple(sorted(broken, key=lambda e: e.path)))
     seen = {dag.dag_id: dag for dag in dags}
     version = str(expected.release_id)
-    by_file: dict[str, list[SeenDag]] = {}
-    for dag in seen.values():
-        by_file.setdefault(dag.path, []).append(dag)
     missing = [
         f"{dag_id} at release #{version}"
         for dag_id, path in expected.present.items()
         if not _shows(seen.get(dag_id), version, path)
     ]
-    # Ids that only running a file tells: where Airflow knows DAGs of it, one must be new.
-    missing += [
-        f"{path} at release #{version}"
+    missing += [f"{path} at release #{version}" for path in _unseen_files(expected, seen.values())]
+    missing += [f"{dag_id} gone" for dag_id in sorted(expected.absent & seen.keys())]
+    early = frozenset(dag.path for dag in seen.values() if _is_too_early(dag, expected))
+    missing += [f"{path} parsed again" for path in sorted(early)]
+    return Waiting(tuple(missing), early) if missing else Live()
+
+
+def _unseen_files(expected: Expectation, dags: Iterable[SeenDag]) -> list[str]:
+    """Files without literal ids of which Airflow knows DAGs, none of them new."""
+    by_file: dict[str, list[SeenDag]] = {}
+    for dag in dags:
+        by_file.setdefault(dag.path, []).append(dag)
+    version = str(expected.release_id)
+    return [
+        path
         for path in sorted(expected.files - set(expected.present.values()))
         if path in by_file and all(dag.version != version for dag in by_file[path])
     ]
-    missing += [f"{dag_id} gone" for dag_id in sorted(expected.absent & seen.keys())]
-    return Waiting(tuple(missing)) if missing else Live()
 
 
 def _shows(dag: SeenDag | None, version: str, path: str) -> bool:
     return dag is not None and dag.version == version and dag.path == path
+
+
+def _is_too_early(dag: SeenDag, expected: Expectation) -> bool:
+    return (
+        dag.path in expected.files
+        and dag.version == str(expected.release_id)
+        and dag.parse_began_at is not None
+        and dag.parse_began_at < expected.published_at + PARSE_MARGIN
+    )

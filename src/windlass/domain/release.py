@@ -12,6 +12,15 @@ ReleaseId = NewType("ReleaseId", int)
 
 
 @dataclass(frozen=True, slots=True)
+class Cause:
+    """Who wants a release and why; `content_of` is set for a rollback, see Release."""
+
+    actor: str
+    reason: str
+    content_of: ReleaseId | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """An allowed artifact with a number.
 

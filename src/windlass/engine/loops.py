@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from windlass.database.jobs import JobWorker
+from windlass.database.jobs import EndedJob, JobWorker
 from windlass.domain.errors import AppError
 from windlass.domain.events import Event
 from windlass.engine.context import Context, log
@@ -37,18 +37,25 @@ def run_worker(context: Context, *, concurrency: int) -> None:
         ]
         try:
             worker = JobWorker(context.database.url, handlers(context), concurrency=concurrency)
-            asyncio.run(_run_jobs(worker))
+            asyncio.run(_run_jobs(worker, lambda job: _replace(context, job)))
         finally:
             stop.set()
             for loop in loops:
                 loop.join()
 
 
-async def _run_jobs(worker: JobWorker) -> None:
+def _replace(context: Context, job: EndedJob) -> None:
+    """A worker died over this job. The poll loop asks for a sync again; a rollback, which a person
+    asked for, we ask for again ourselves: doing it twice changes nothing."""
+    log.warning(Event.JOB_ENDED, job=job.name, **job.arguments)
+    if job.name == "rollback":
+        with context.database.transaction() as connection:
+            context.jobs.defer_rollback(connection, **job.arguments)
+
+
+async def _run_jobs(worker: JobWorker, on_ended: Callable[[EndedJob], None]) -> None:
     """Run jobs until a signal asks to stop; let the running ones end, within the grace."""
-    running = asyncio.ensure_future(
-        worker.run(lambda job: log.warning(Event.JOB_ENDED, job=job.id))
-    )
+    running = asyncio.ensure_future(worker.run(on_ended))
 
     def stop() -> None:
         watchdog = threading.Timer(GRACE_S, os._exit, [70])

@@ -1,17 +1,29 @@
 """Step 5: observe. Asks Airflow until it shows the release, or says that it cannot import it."""
 
+import time
+
 from windlass.database.deployments import OpenDeployment, claim_observations, close_deployment
 from windlass.database.history import record_event
 from windlass.database.releases import get_artifact
 from windlass.domain.artifact import EMPTY, Artifact
 from windlass.domain.errors import AppError
 from windlass.domain.events import Event
-from windlass.domain.observation import Broken, Expectation, Live, Observed, compare, expect
+from windlass.domain.observation import (
+    Broken,
+    Expectation,
+    Live,
+    Observed,
+    SeenDag,
+    Waiting,
+    compare,
+    expect,
+)
 from windlass.domain.release import DeploymentState
 from windlass.engine.context import Context, log
 from windlass.targets.airflow import AirflowClient
 
 BATCH = 20
+ASK_AGAIN_S = 1.0  # the processor's own loop
 MAX_PARSE_REQUESTS = 100  # beyond that Airflow's own queue is as quick
 
 
@@ -21,6 +33,7 @@ class Observer:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._expectations: dict[int, Expectation] = {}
+        self._asked: dict[int, dict[str, float]] = {}  # deployment → file → monotonic time
 
     def look(self) -> int:
         """Look once at each open deployment that is due; how many there were."""
@@ -34,14 +47,11 @@ class Observer:
 
     def _look_at(self, deployment: OpenDeployment, airflow: AirflowClient) -> None:
         try:
-            is_first = deployment.id not in self._expectations
             expected = self._expectation(deployment)
             dags = airflow.list_dags(deployment.bundle)
-            if is_first:
-                tokens = {dag.path: dag.file_token for dag in dags if dag.path in expected.files}
-                for token in list(tokens.values())[:MAX_PARSE_REQUESTS]:
-                    airflow.parse_file(token)
             observed = compare(expected, dags, airflow.list_import_errors(deployment.bundle))
+            if isinstance(observed, Waiting):
+                self._ask_to_parse(deployment, airflow, dags, expected.files, observed)
         except AppError as error:
             log.warning(
                 Event.DEPLOYMENT_UNSEEN,
@@ -51,6 +61,26 @@ class Observer:
             )
             return
         self._conclude(deployment, observed)
+
+    def _ask_to_parse(
+        self,
+        deployment: OpenDeployment,
+        airflow: AirflowClient,
+        dags: list[SeenDag],
+        files: frozenset[str],
+        waiting: Waiting,
+    ) -> None:
+        """Ask at once for every file that must be parsed, later for those parsed too early."""
+        asked = self._asked.setdefault(deployment.id, {})
+        now = time.monotonic()
+        for dag in dags:
+            again = (
+                dag.path in waiting.parsed_too_early and now > asked.get(dag.path, 0) + ASK_AGAIN_S
+            )
+            first = dag.path in files and dag.path not in asked
+            if again or (first and len(asked) < MAX_PARSE_REQUESTS):
+                asked[dag.path] = now
+                airflow.parse_file(dag.file_token)
 
     def _expectation(self, deployment: OpenDeployment) -> Expectation:
         known = self._expectations.get(deployment.id)
@@ -81,6 +111,7 @@ class Observer:
         errors: list[dict[str, str]],
     ) -> None:
         self._expectations.pop(deployment.id, None)
+        self._asked.pop(deployment.id, None)
         files = [error["path"] for error in errors]
         with self._context.database.transaction() as connection:
             if not close_deployment(connection, deployment.id, state, errors):

@@ -5,7 +5,10 @@ rows of release and deployment appear in one transaction; the pointer is a proje
 the tick repairs. Every transaction holds the lease.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+
+from sqlalchemy.engine import Connection
 
 from windlass.artifacts.store import ContentSource
 from windlass.database.deployments import (
@@ -26,7 +29,7 @@ from windlass.domain.artifact import Artifact
 from windlass.domain.dependents import changes_between
 from windlass.domain.events import Event
 from windlass.domain.policy import Allowed
-from windlass.domain.release import Release, ReleaseId
+from windlass.domain.release import Cause, Release
 from windlass.domain.repository import CommitSha, Lease
 from windlass.engine.context import Context, tell
 
@@ -34,18 +37,18 @@ from windlass.engine.context import Context, tell
 def publish(
     context: Context,
     lease: Lease,
+    _allowed: Allowed,
     artifact: Artifact,
     revision: CommitSha,
-    _allowed: Allowed,
-    content: ContentSource,
     *,
-    actor: str,
-    reason: str,
-    content_of: ReleaseId | None = None,
+    content: ContentSource,
+    cause: Cause,
+    also: Callable[[Connection, Release], None] = lambda *_: None,
 ) -> Release:
     """Make the artifact a release and its repository's bundle point to it.
 
-    An Allowed verdict must be shown. Raises LeaseLost, Conflict DEP001 where no bundle is free,
+    An Allowed verdict must be shown. `also` writes what must hold together with the release, in
+    its transaction. Raises LeaseLost, Conflict DEP001 where no bundle is free,
     and what the store raises; the pointer then still names the release before.
     """
     with context.database.transaction() as connection:
@@ -62,9 +65,9 @@ def publish(
         repository_id=lease.repository.id,
         artifact_digest=artifact.digest,
         revision=revision,
-        content_of=content_of,
-        actor=actor,
-        reason=reason,
+        content_of=cause.content_of,
+        actor=cause.actor,
+        reason=cause.reason,
         created_at=datetime.now(UTC),
     )
     with context.database.transaction() as connection:
@@ -81,6 +84,7 @@ def publish(
             bundle=bundle,
             parsed_again=len(changes.parsed_again),
         )
+        also(connection, release)
     project_pointer(context, lease.repository.environment, bundle)
     return release
 

@@ -1,5 +1,7 @@
 """Rollback: a new release with the content of an older one; the bad one is quarantined."""
 
+from sqlalchemy.engine import Connection
+
 from windlass.database.releases import (
     find_current,
     find_quarantine,
@@ -11,7 +13,7 @@ from windlass.database.repositories import hold_lease, unsettle
 from windlass.domain.errors import Conflict
 from windlass.domain.events import Event
 from windlass.domain.policy import Allowed
-from windlass.domain.release import Release, ReleaseId
+from windlass.domain.release import Cause, Release, ReleaseId
 from windlass.domain.repository import Lease
 from windlass.engine.context import Context, tell
 from windlass.engine.publish import publish
@@ -39,40 +41,33 @@ def roll_back(
             f"release #{to} has the content of #{bad[0]}, which is quarantined: {bad[1]}",
             "Roll back to another release: windlass release list " + lease.repository.name,
         )
-    with context.database.transaction() as connection:
-        hold_lease(connection, lease)
-        quarantine(connection, current, reason)
-        # Before the flip: should this worker die now, the next sync must not redeploy the head.
+    bad_release = current
+
+    def quarantine_bad(connection: Connection, release: Release) -> None:
+        """With the release or not at all: the next sync must find both, or neither."""
+        quarantine(connection, bad_release, reason)
         unsettle(connection, lease)
-        tell(
-            connection,
-            Event.RELEASE_QUARANTINED,
-            lease.repository,
-            revision=current.revision,
-            release_id=current.id,
-            actor=actor,
-            reason=reason,
-        )
-    release = publish(
+        for event, told in (
+            (Event.RELEASE_QUARANTINED, bad_release),
+            (Event.RELEASE_ROLLED_BACK, release),
+        ):
+            tell(
+                connection,
+                event,
+                lease.repository,
+                revision=told.revision,
+                release_id=told.id,
+                actor=actor,
+                reason=reason,
+            )
+
+    return publish(
         context,
         lease,
+        Allowed(()),  # it was allowed when it was released
         artifact,
         wanted.revision,
-        Allowed(()),  # it was allowed when it was released
-        lambda entry: context.store.read_file(to, entry),
-        actor=actor,
-        reason=reason,
-        content_of=to,
+        content=lambda entry: context.store.read_file(to, entry),
+        cause=Cause(actor, reason, content_of=to),
+        also=quarantine_bad,
     )
-    with context.database.transaction() as connection:
-        tell(
-            connection,
-            Event.RELEASE_ROLLED_BACK,
-            lease.repository,
-            revision=release.revision,
-            release_id=release.id,
-            content_of=to,
-            actor=actor,
-            reason=reason,
-        )
-    return release

@@ -19,7 +19,7 @@ from windlass.database.releases import (
     find_quarantine,
 )
 from windlass.database.repositories import (
-    get_repository_by_id,
+    hold_lease,
     record_failure,
     settle,
     settled_on,
@@ -29,7 +29,7 @@ from windlass.domain.artifact import EMPTY, Artifact, FileEntry
 from windlass.domain.errors import AppError, LeaseLost, Unavailable
 from windlass.domain.events import Event
 from windlass.domain.policy import Denied
-from windlass.domain.release import ReleaseId
+from windlass.domain.release import Cause, ReleaseId
 from windlass.domain.repository import Lease, RepositoryId
 from windlass.engine.build import Build, build
 from windlass.engine.context import Context, log, tell
@@ -44,13 +44,11 @@ class _Stopping(Exception):
     """The worker is stopping; whoever comes next starts the sync anew."""
 
 
-def sync(context: Context, repository_id: RepositoryId, *, should_abort: ShouldAbort) -> None:
+def sync(context: Context, lease: Lease, *, should_abort: ShouldAbort) -> None:
     """Make the repository's release equal to what its inputs demand. Twice changes nothing."""
-    with context.database.transaction() as connection:
-        lease = take_lease(connection, repository_id)
     revision = fetch(context, lease)
     with context.database.transaction() as connection:
-        if settled_on(connection, repository_id) == (revision.sha, context.inputs):
+        if settled_on(connection, lease.repository.id) == (revision.sha, context.inputs):
             return
         base, recheck = _find_base(context, connection, lease)
     _go_on(should_abort)
@@ -62,12 +60,11 @@ def sync(context: Context, repository_id: RepositoryId, *, should_abort: ShouldA
     publish(
         context,
         lease,
+        verdict,
         built.artifact,
         revision.sha,
-        verdict,
-        lambda entry: _content(context, lease, built, entry),
-        actor="windlass",
-        reason=f"push: {revision.subject}",
+        content=lambda entry: _content(context, lease, built, entry),
+        cause=Cause("windlass", f"push: {revision.subject}"),
     )
     with context.database.transaction() as connection:
         settle(connection, lease, revision.sha, context.inputs)
@@ -75,16 +72,14 @@ def sync(context: Context, repository_id: RepositoryId, *, should_abort: ShouldA
 
 def rollback(
     context: Context,
-    repository_id: RepositoryId,
+    lease: Lease,
     *,
     to: ReleaseId,
     actor: str,
     reason: str,
     should_abort: ShouldAbort,  # noqa: ARG001  # every handler is given it; this one is too short
 ) -> None:
-    """Bring the content of an older release back, under a lease of our own."""
-    with context.database.transaction() as connection:
-        lease = take_lease(connection, repository_id)
+    """Bring the content of an older release back."""
     roll_back(context, lease, to, actor=actor, reason=reason)
 
 
@@ -94,35 +89,43 @@ def handlers(context: Context) -> dict[str, Handler]:
 
 
 def _recorded(context: Context, step: Callable[..., None]) -> Handler:
-    """`step` with every failure told once: logged, recorded, and the next attempt scheduled."""
+    """`step` under a new lease, with every failure told once: logged, recorded, retried later."""
 
     def run(repository_id: RepositoryId, **arguments: Any) -> None:
         try:
-            step(context, repository_id, **arguments)
+            with context.database.transaction() as connection:
+                lease = take_lease(connection, repository_id)
+        except AppError as error:  # the repository is gone, or the database away
+            log.warning(Event.SYNC_GIVEN_UP, repository_id=repository_id, code=error.code)
+            return
+        try:
+            step(context, lease, **arguments)
         except (LeaseLost, _Stopping) as error:
-            log.info(Event.SYNC_GIVEN_UP, repository_id=repository_id, reason=type(error).__name__)
+            reason = type(error).__name__
+            log.info(Event.SYNC_GIVEN_UP, repository=lease.repository.name, reason=reason)
         except AppError as error:
-            _tell_failure(context, repository_id, error)
+            _tell_failure(context, lease, error)
         except Exception as error:  # noqa: BLE001  # our bug: it must not stop the worker
-            log.exception(Event.SYNC_FAILED, repository_id=repository_id)
+            log.exception(Event.SYNC_FAILED, repository=lease.repository.name)
             bug = Unavailable(
                 "WIND001",
                 f"Windlass failed with {type(error).__name__}, which is a bug",
                 "Please report it with the worker's log.",
             )
-            _tell_failure(context, repository_id, bug)
+            _tell_failure(context, lease, bug)
 
     return run
 
 
-def _tell_failure(context: Context, repository_id: RepositoryId, error: AppError) -> None:
+def _tell_failure(context: Context, lease: Lease, error: AppError) -> None:
+    repository = lease.repository
     try:
         with context.database.transaction() as connection:
-            record_failure(connection, repository_id, error)
-            repository = get_repository_by_id(connection, repository_id)
+            hold_lease(connection, lease)
+            record_failure(connection, repository.id, error)
             tell(connection, Event.SYNC_FAILED, repository, code=error.code)
     except AppError as second:  # the database is away: the poll loop finds the repository due
-        log.error(Event.SYNC_FAILED, repository_id=repository_id, code=second.code)
+        log.error(Event.SYNC_FAILED, repository=repository.name, code=error.code, then=second.code)
 
 
 def _go_on(should_abort: ShouldAbort) -> None:

@@ -5,7 +5,7 @@ Tolerant of fields it does not know. One client per environment; any number of t
 
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -42,6 +42,7 @@ class AirflowClient:
                 row.get("bundle_version"),
                 row.get("relative_fileloc") or "",
                 row.get("file_token") or "",
+                _parse_began_at(row),
             )
             for row in self._pages("/api/v2/dags", "dags", query)
         ]
@@ -135,6 +136,13 @@ class AirflowClient:
             "Is its api-server running, and WINDLASS_AIRFLOW_URL right?",
             retry_after_s=5,
         )
+
+
+def _parse_began_at(row: dict[str, Any]) -> datetime | None:
+    finished, duration_s = row.get("last_parsed_time"), row.get("last_parse_duration")
+    if finished is None or duration_s is None:
+        return None
+    return _time(finished) - timedelta(seconds=duration_s)
 
 
 def _time(text: str) -> datetime:
