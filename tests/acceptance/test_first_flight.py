@@ -1,6 +1,7 @@
 """The promises of the first flight, on real git, PostgreSQL and Airflow."""
 
 import io
+import threading
 
 from tests.acceptance.conftest import Team, wait_until
 from windlass.entrypoints.demo.questions import DemoAirflow
@@ -27,6 +28,14 @@ with DAG("slow", schedule=None):
         return [before, now, "{word}"]
 
     then(first())
+"""
+LAGGARD = """
+import time
+
+from airflow.sdk import DAG
+
+time.sleep(1.5)
+dag = DAG("laggard", schedule=None, tags=["{tag}"])
 """
 TWO = """
 from airflow.sdk import DAG, task
@@ -96,3 +105,28 @@ def test_two_repositories_added_while_all_runs_import_their_own_module_of_one_na
         assert airflow.wait_for_run(team, run_id)["state"] == "success"
     told = {team: airflow.returned(team, run_id, "whose") for team, run_id in runs.items()}
     assert told == {"red": "red", "blue": "blue"}
+
+
+def test_a_flip_in_the_middle_of_a_parse_is_not_called_live_before_the_new_code_is_seen(
+    stage: Stage, airflow: DemoAirflow
+) -> None:
+    team = Team(stage, "laggard", {"laggard.py": LAGGARD.format(tag="v1")})
+    tokens = [dag.file_token for dag in airflow.list_dags(team.status["bundle"])]
+    stop = threading.Event()
+
+    def keep_parsing() -> None:
+        while not stop.wait(0.2):
+            airflow.parse_file(tokens[0])
+
+    parsing = threading.Thread(target=keep_parsing)
+    parsing.start()
+    try:
+        seen = []
+        for tag in [f"v{i}" for i in range(2, 6)]:
+            team.wait_live(team.push(tag, {"laggard.py": LAGGARD.format(tag=tag)}))
+            seen.append(airflow.tags("laggard"))
+    finally:
+        stop.set()
+        parsing.join()
+
+    assert seen == [[f"v{i}"] for i in range(2, 6)]

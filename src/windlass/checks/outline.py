@@ -45,9 +45,11 @@ def _dag_ids(tree: ast.Module) -> Iterator[str]:
         for node in _walk_import_time(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
+    # Airflow collects what module variables hold and what a `with` opened, nothing else.
+    dropped = {n.value for n in _walk_import_time(tree) if isinstance(n, ast.Expr)}
     for node in _walk_import_time(tree):
         if isinstance(node, ast.Call) and _means(node.func, "DAG", names):
-            yield from _literal_id(node)
+            yield from [] if node in dropped else _literal_id(node)
         elif isinstance(node, ast.FunctionDef) and node.name in called:
             yield from _decorated_id(node, names)
 

@@ -20,16 +20,17 @@ class Database:
     """A pool of connections to one PostgreSQL, for threads. Open from construction to `close`.
 
     `url` is a libpq URL, `postgresql://…`; it holds the password and never shows in a repr.
+    `wait_s` is how long a transaction waits where all `pool_size` connections are in use.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(self, url: str, *, pool_size: int = 10, wait_s: float = 30) -> None:
         self.url = url
         self._engine: Engine = sa.create_engine(
             "postgresql+psycopg://",
             creator=self._connect,
             pool_size=pool_size,
             max_overflow=0,
-            pool_timeout=30,
+            pool_timeout=wait_s,
             pool_pre_ping=True,
         )
 
@@ -50,7 +51,8 @@ class Database:
     def transaction(self) -> Iterator[Connection]:
         """One transaction: committed at the end, rolled back where anything is raised.
 
-        Raises Unavailable DB001 where the database cannot be reached or went away meanwhile.
+        Raises Unavailable DB001 where the database cannot be reached or went away meanwhile, DB002
+        where no connection came free.
         """
         try:
             with self._engine.begin() as connection:
@@ -60,6 +62,13 @@ class Database:
                 "DB001",
                 f"the database does not answer: {_first_line(error)}",
                 "Is `windlass up` running, or the server of WINDLASS_DATABASE_URL?",
+                retry_after_s=2,
+            ) from error
+        except sa.exc.TimeoutError as error:
+            raise Unavailable(
+                "DB002",
+                "every connection of this process to the database is in use",
+                "Try again in a few seconds.",
                 retry_after_s=2,
             ) from error
 

@@ -187,10 +187,17 @@ def close_deployment(
         .values(
             state=state,
             import_errors=import_errors or [],
+            missing=[],
             live_at=sa.func.clock_timestamp() if is_live else None,
         )
     )
     return bool(connection.execute(query).rowcount)
+
+
+def record_missing(connection: Connection, deployment_id: int, missing: list[str]) -> None:
+    """Note what a look at Airflow missed."""
+    query = sa.update(t.deployment).where(t.deployment.c.id == deployment_id)
+    connection.execute(query.values(missing=missing))
 
 
 def _bindings() -> sa.Select[Any]:

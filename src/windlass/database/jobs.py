@@ -94,18 +94,26 @@ class JobWorker:
     never retried by the queue.
     """
 
-    def __init__(self, url: str, handlers: Mapping[str, Handler], *, concurrency: int) -> None:
+    def __init__(
+        self,
+        url: str,
+        handlers: Mapping[str, Handler],
+        *,
+        concurrency: int,
+        silent_s: float = SILENT_S,
+    ) -> None:
         # One connection listens, one beats the heart, one fetches and finishes jobs.
         connector = procrastinate.PsycopgConnector(
             conninfo=url, min_size=1, max_size=4, kwargs={"prepare_threshold": None}
         )
         self._app = procrastinate.App(connector=connector)
         self._concurrency = concurrency
+        self._silent_s = silent_s
         for name, handler in handlers.items():
             self._register(name, handler)
 
     async def run(self, on_ended: Callable[[EndedJob], None]) -> None:
-        """Work until SIGTERM or SIGINT, then let running jobs end for at most ten seconds.
+        """Work until cancelled, then let running jobs end: after ten seconds they are told to.
 
         `on_ended` is told each job that was ended because its worker had gone silent.
         """
@@ -121,8 +129,10 @@ class JobWorker:
                     delete_jobs="always",
                     fetch_job_polling_interval=FETCH_S,
                     update_heartbeat_interval=HEARTBEAT_S,
-                    stalled_worker_timeout=SILENT_S,
+                    stalled_worker_timeout=self._silent_s,
                     shutdown_graceful_timeout=10,
+                    # Its handlers would take the place of ours, which start the watchdog.
+                    install_signal_handlers=False,
                 )
             finally:
                 reaper.cancel()
@@ -137,11 +147,11 @@ class JobWorker:
         while True:
             with contextlib.suppress(procrastinate.exceptions.ConnectorException, Unavailable):
                 jobs = await self._app.job_manager.get_stalled_jobs(
-                    seconds_since_heartbeat=SILENT_S
+                    seconds_since_heartbeat=self._silent_s
                 )
                 for job in jobs:
                     # First told, then ended: should we die between, it is told once more.
                     await asyncio.to_thread(on_ended, EndedJob(job.task_name, job.task_kwargs))
                     # Not retry_job: with a twin waiting on the queueing lock it would stick.
                     await self._app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
-            await asyncio.sleep(SILENT_S / 4)
+            await asyncio.sleep(self._silent_s / 4)

@@ -142,6 +142,7 @@ def _deployed(connection: Connection, repository_id: RepositoryId) -> Deployed |
             d.published_at,
             d.live_at,
             d.import_errors,
+            d.missing,
         )
         .join(t.bundle, t.bundle.c.release_id == r.id)
         .join(t.deployment, d.release_id == r.id)
@@ -159,4 +160,5 @@ def _deployed(connection: Connection, repository_id: RepositoryId) -> Deployed |
         row.published_at,
         row.live_at,
         errors,
+        tuple(row.missing),
     )

@@ -182,6 +182,8 @@ deployment = Table(
     Column("state", Text, nullable=False),
     # Import errors as Airflow reports them, where the state is `failed`.
     Column("import_errors", JSONB, nullable=False, server_default=text("'[]'")),
+    # What the last look at Airflow still missed, in words.
+    Column("missing", JSONB, nullable=False, server_default=text("'[]'")),
     _at("created_at", nullable=False),
     _at("published_at"),
     _at("live_at"),

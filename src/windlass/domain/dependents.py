@@ -60,19 +60,24 @@ def _importers(files: Mapping[str, FileEntry]) -> dict[str, list[str]]:
 
 
 def _mentioning(files: Mapping[str, FileEntry], touched: Iterable[str]) -> list[str]:
-    """The Python files whose literals name a changed file that is not Python, or match its name."""
+    """The Python files whose literals name a changed file that is not Python, or match its name.
+
+    A literal may be the end of a name only: f"{table}.sql" names every file that ends so.
+    """
     names = {PurePosixPath(path).name for path in touched if not path.endswith(".py")}
     if not names:
         return []
+    ends = {name[start:] for name in names for start in range(len(name))}
     return [
         path
         for path, entry in files.items()
-        if entry.outline and any(_names_one(m, names) for m in entry.outline.mentions)
+        if entry.outline and any(m in ends or _matches(m, names) for m in entry.outline.mentions)
     ]
 
 
-def _names_one(mention: str, names: set[str]) -> bool:
-    return mention in names or ("*" in mention and any(fnmatchcase(n, mention) for n in names))
+def _matches(mention: str, names: set[str]) -> bool:
+    is_pattern = "*" in mention or "?" in mention
+    return is_pattern and any(fnmatchcase(name, mention) for name in names)
 
 
 def module_names(path: str) -> list[str]:

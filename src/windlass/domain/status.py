@@ -39,7 +39,8 @@ class Deployed:
     state: DeploymentState
     published_at: datetime | None
     live_at: datetime | None
-    import_errors: tuple[tuple[str, str], ...]  # (path, what Airflow says)
+    import_errors: tuple[tuple[str, str], ...] = ()  # (path, what Airflow says)
+    missing: tuple[str, ...] = ()  # what the last look at Airflow still missed, in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def sync_state(facts: Facts) -> tuple[SyncState, str]:
         return SyncState.LIVE, f"release #{deployed.release_id} was seen in Airflow"
     if deployed.state is DeploymentState.FAILED:
         return SyncState.BEHIND, f"Airflow cannot import files of release #{deployed.release_id}"
-    return SyncState.SYNCING, f"release #{deployed.release_id} was not seen in Airflow yet"
+    return SyncState.SYNCING, f"release #{deployed.release_id} {_unseen(deployed)}"
 
 
 def health(deployed: Deployed | None) -> tuple[Health, str]:
@@ -87,7 +88,14 @@ def health(deployed: Deployed | None) -> tuple[Health, str]:
     if deployed.import_errors:
         paths = ", ".join(path for path, _ in deployed.import_errors[:3])
         return Health.DEGRADED, f"Airflow reports import errors in {paths}"
-    return Health.UNKNOWN, "Airflow did not show it yet"
+    return Health.UNKNOWN, f"release #{deployed.release_id} {_unseen(deployed)}"
+
+
+def _unseen(deployed: Deployed) -> str:
+    """`was not seen in Airflow yet`, and what of it was not."""
+    named = ", ".join(deployed.missing[:3])
+    more = f" and {len(deployed.missing) - 3} more" if len(deployed.missing) > 3 else ""
+    return "was not seen in Airflow yet" + (f": missing {named}{more}" if named else "")
 
 
 def _count(findings: tuple[Finding, ...]) -> str:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from windlass.database.jobs import EndedJob, JobWorker
+from windlass.database.jobs import SILENT_S, EndedJob, JobWorker
 from windlass.domain.errors import AppError
 from windlass.domain.events import Event
 from windlass.engine.context import Context, log
@@ -25,8 +25,11 @@ every step must survive."""
 POLLS_AT_A_TIME = 8
 
 
-def run_worker(context: Context, *, concurrency: int) -> None:
-    """Work until SIGTERM or SIGINT. Call it from the main thread."""
+def run_worker(context: Context, *, concurrency: int, silent_s: float = SILENT_S) -> None:
+    """Work until SIGTERM or SIGINT. Call it from the main thread.
+
+    Jobs of a worker that was not heard for `silent_s` are taken from it.
+    """
     stop = threading.Event()
     with ThreadPoolExecutor(POLLS_AT_A_TIME, thread_name_prefix="poll") as executor:
         observer = Observer(context)
@@ -36,7 +39,12 @@ def run_worker(context: Context, *, concurrency: int) -> None:
             _start("tick", stop, lambda: TICK_S + 0 * repair_pointers(context)),
         ]
         try:
-            worker = JobWorker(context.database.url, handlers(context), concurrency=concurrency)
+            worker = JobWorker(
+                context.database.url,
+                handlers(context),
+                concurrency=concurrency,
+                silent_s=silent_s,
+            )
             asyncio.run(_run_jobs(worker, lambda job: _replace(context, job)))
         finally:
             stop.set()

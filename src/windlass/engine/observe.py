@@ -2,7 +2,12 @@
 
 import time
 
-from windlass.database.deployments import OpenDeployment, claim_observations, close_deployment
+from windlass.database.deployments import (
+    OpenDeployment,
+    claim_observations,
+    close_deployment,
+    record_missing,
+)
 from windlass.database.history import record_event
 from windlass.database.releases import get_artifact
 from windlass.domain.artifact import EMPTY, Artifact
@@ -33,6 +38,7 @@ class Observer:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._expectations: dict[int, Expectation] = {}
+        self._missing: dict[int, tuple[str, ...]] = {}
         self._asked: dict[int, dict[str, float]] = {}  # deployment → file → monotonic time
 
     def look(self) -> int:
@@ -102,6 +108,10 @@ class Observer:
         elif isinstance(observed, Broken):
             errors = [{"path": e.path, "text": e.text[-2000:]} for e in observed.errors]
             self._close(deployment, DeploymentState.FAILED, Event.DEPLOYMENT_FAILED, errors)
+        elif observed.missing != self._missing.get(deployment.id):
+            self._missing[deployment.id] = observed.missing
+            with self._context.database.transaction() as connection:
+                record_missing(connection, deployment.id, list(observed.missing[:20]))
 
     def _close(
         self,
@@ -112,6 +122,7 @@ class Observer:
     ) -> None:
         self._expectations.pop(deployment.id, None)
         self._asked.pop(deployment.id, None)
+        self._missing.pop(deployment.id, None)
         files = [error["path"] for error in errors]
         with self._context.database.transaction() as connection:
             if not close_deployment(connection, deployment.id, state, errors):

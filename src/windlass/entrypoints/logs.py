@@ -16,7 +16,7 @@ def configure_logs(form: LogFormat, process: str) -> None:
     """
     console = form == "console" or (form == "auto" and sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        lambda _logger, _method, record: {"process": process, **record},
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
@@ -39,4 +39,3 @@ def configure_logs(form: LogFormat, process: str) -> None:
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("windlass").setLevel(logging.INFO)
-    structlog.contextvars.bind_contextvars(process=process)

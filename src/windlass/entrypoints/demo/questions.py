@@ -40,3 +40,8 @@ class DemoAirflow(AirflowClient):
             "/xcomEntries/return_value"
         )
         return self._call("GET", path).json()["value"]
+
+    def tags(self, dag_id: str) -> list[str]:
+        """The tags of a DAG, in order."""
+        rows = self._call("GET", f"/api/v2/dags/{dag_id}").json()["tags"]
+        return sorted(str(row["name"]) for row in rows)

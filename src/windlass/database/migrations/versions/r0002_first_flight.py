@@ -231,6 +231,7 @@ def upgrade() -> None:
             server_default=sa.text("'[]'"),
             nullable=False,
         ),
+        sa.Column("missing", postgresql.JSONB(), server_default=sa.text("'[]'"), nullable=False),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
