@@ -36,7 +36,7 @@ lint: setup ## style, format, types, the direction of imports, and pins that sat
 	@echo 'lint: style, format, types and imports are fine'
 
 bench: setup ## how long a push takes to become a release
-	@$(bin)/python -m benchmarks.sync
+	@$(bin)/windlass bench sync
 
 docs: setup ## rewrite the pages of docs/ that are made from the code
 	@$(bin)/python scripts/generate_docs.py

@@ -47,9 +47,11 @@ def parse_remote_url(text: str) -> RemoteUrl:
     if parts.scheme not in _DEFAULT_PORTS:
         raise _refused("expected a URL that begins with https:// or http://", text)
     host = parts.hostname or ""
-    if not re.fullmatch(r"[a-z0-9](?:[a-z0-9.:_-]*[a-z0-9])?", host):
+    if not re.fullmatch(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|[0-9a-f:.]*:[0-9a-f:.]*", host):
         raise _refused("it names no valid host", text)
-    if parts.query or parts.fragment or re.search(r"[\x00-\x20\x7f\\]", parts.path):
+    if port == 0:
+        raise _refused("its port cannot be 0", text)
+    if parts.query or parts.fragment or re.search(r"[\x00-\x20\x7f\\\ud800-\udfff]", parts.path):
         raise _refused("expected only a path after the host", text)
     if not parts.path.strip("/") or "/../" in f"{parts.path}/":
         raise _refused("expected the path of a repository after the host", text)
@@ -59,8 +61,10 @@ def parse_remote_url(text: str) -> RemoteUrl:
 
 
 def _refused(what: str, text: str) -> Invalid:
+    # A mistyped URL can hold a password or a token anywhere near these, so it is not shown then.
+    shown = "the text given" if re.search("[@?#]", text) else repr(text)
     return Invalid(
         "GIT001",
-        f"{text!r} cannot be used as a repository URL: {what}",
+        f"{shown} cannot be used as a repository URL: {what}",
         "For example https://git.example/team/dags.git.",
     )

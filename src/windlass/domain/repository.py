@@ -115,8 +115,10 @@ def check_branch(name: str) -> str:
     The rules are those of git-check-ref-format(1), with a leading `-` refused as well, since the
     name is passed to git.
     """
-    bad = re.search(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|\.lock(/|$)|(^|/)\.|\.$|/$|^/|^-", name)
-    if name and name != "@" and not bad and len(name) <= 200:
+    bad = re.search(
+        r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]|\.\.|@\{|//|\.lock(/|$)|(^|/)\.|\.$|/$|^/|^-", name
+    )
+    if name and name not in ("@", "HEAD") and not bad and len(name) <= 200:
         return name
     raise Invalid(
         "REPO003",
@@ -128,9 +130,10 @@ def check_branch(name: str) -> str:
 def check_path(path: str) -> str:
     """The DAG root as a normal relative path, `.` for the whole tree; else Invalid REPO004."""
     parts = [part for part in path.split("/") if part not in ("", ".")]
-    bad = path.startswith(("/", "-")) or ".." in parts or re.search(r"[\x00-\x1f\x7f\\]", path)
-    if not bad and len(path) <= 500:
-        return "/".join(parts) or "."
+    normal = "/".join(parts) or "."
+    bad = re.search(r"[\x00-\x1f\x7f\\\ud800-\udfff]", path) or ".." in parts
+    if not bad and not path.startswith("/") and not normal.startswith("-") and len(path) <= 500:
+        return normal
     raise Invalid(
         "REPO004",
         f"path {path!r} is not a folder inside the repository",

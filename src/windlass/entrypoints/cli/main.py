@@ -8,7 +8,7 @@ import typer
 
 from windlass import __version__
 from windlass.domain.errors import AppError
-from windlass.entrypoints.cli import airflow, operate, release, repo
+from windlass.entrypoints.cli import airflow, bench, operate, release, repo
 from windlass.entrypoints.failures import EXIT_BUG, EXIT_INTERRUPTED, exit_code
 
 app = typer.Typer(
@@ -24,10 +24,11 @@ app = typer.Typer(
 app.add_typer(repo.app, name="repo")
 app.add_typer(release.app, name="release")
 app.add_typer(airflow.app, name="airflow")
-app.command()(operate.up)
-app.command()(operate.api)
-app.command()(operate.worker)
-app.command()(operate.demo)
+app.add_typer(bench.app, name="bench")
+app.command(epilog="Example: windlass up --port 8500")(operate.up)
+app.command(epilog="Example: WINDLASS_DATABASE_URL=postgresql://… windlass api")(operate.api)
+app.command(epilog="Example: WINDLASS_DATABASE_URL=postgresql://… windlass worker")(operate.worker)
+app.command(epilog="Example: windlass demo --once")(operate.demo)
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,5 +1,5 @@
-"""Everything the demo and the acceptance tests stand on, for real and on loopback only: a Git
-server, an Airflow, and Windlass as `windlass up` runs it. All of it is stopped for certain."""
+"""What demo, benchmark and acceptance tests stand on, for real and on loopback only: a Git server,
+Windlass as `windlass up` runs it, and an Airflow. All of it is stopped for certain."""
 
 import secrets
 import shutil
@@ -30,14 +30,14 @@ USER = "ci"
 BUNDLES = 8
 
 
-class Stage:
-    """A running Windlass, Airflow and Git server below one temporary folder, which goes with them.
+class Ground:
+    """A running Windlass and a Git server below one temporary folder, which goes with them.
 
-    Enter it on a thread that outlives it. Raises Invalid DEMO004 where there is no Airflow.
+    Enter it on a thread that outlives it. Whatever was started is stopped at the end, also where
+    entering fails half way.
     """
 
-    def __init__(self, airflow_python: Path | None) -> None:
-        self.airflow_python = _find_airflow(airflow_python)
+    def __init__(self) -> None:
         # Any account may enter it: as root, the database runs as another one.
         self.folder = Path(tempfile.mkdtemp(prefix="windlass-demo-"))
         self.folder.chmod(0o711)
@@ -48,31 +48,13 @@ class Stage:
         self.git = GitHttpServer(
             self.folder / "git", username=USER, password=self.password, env=process_environment()
         )
-        self.airflow = LocalAirflow(
-            self.folder / "airflow",
-            python=self.airflow_python,
-            settings=self._airflow_settings(),
-            port=free_port(),
-            base_env=process_environment(),
-        )
         self._parts: dict[str, ChildProcess] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
-            self.airflow.prepare()
-            self.settings.home.mkdir()
-            ensure_token(self.settings.token_file)
-            postgres = embedded_postgres(self.settings)
-            stack.callback(postgres.stop)
-            postgres.start()
-            stack.enter_context(self.git)
-            stack.callback(self._stop_parts)
-            self.start_parts()
-            self._await_api()
-            stack.enter_context(self.airflow)
-            self.airflow.start(deadline_s=90)
+            self._start(stack)
             self._stack = stack.pop_all()
         return self
 
@@ -86,14 +68,6 @@ class Stage:
         """Windlass's API."""
         return Client(self.settings)
 
-    def ask(self) -> DemoAirflow:
-        """Airflow's API, as its admin; closed with the stage."""
-        endpoint = self.airflow.endpoint
-        password = endpoint.admin_password_file.read_text()
-        asked = DemoAirflow(endpoint.url, endpoint.admin_username, password)
-        self._stack.callback(asked.close)
-        return asked
-
     def clone(self, name: str) -> "Clone":
         """Make a private repository on the Git server; a clone of it that may push."""
         self.git.create_repository(name, private=True)
@@ -102,27 +76,9 @@ class Stage:
         clone.set_up(self.folder, USER, self.password)
         return clone
 
-    def start_parts(self) -> None:
-        """Start the API and the worker, as `windlass up` does."""
-        endpoint = self.airflow.endpoint
-        extra = {
-            "WINDLASS_BUNDLES": str(BUNDLES),
-            "WINDLASS_AIRFLOW_URL": endpoint.url,
-            "WINDLASS_AIRFLOW_USERNAME": endpoint.username,
-            "WINDLASS_AIRFLOW_PASSWORD_FILE": str(endpoint.password_file),
-            "WINDLASS_AIRFLOW_PYTHON": str(self.airflow_python),
-            "WINDLASS_ALLOWED_HOSTS": "127.0.0.1",
-            "WINDLASS_LOG_FORMAT": "json",
-        }
-        commands = part_commands(self.settings, extra=extra, logs=self.folder)
-        self._parts = {name: ChildProcess(command) for name, command in commands.items()}
-
-    def _stop_parts(self) -> None:
-        stop_all(self._parts.values(), grace_s=20)
-
     def pids(self) -> frozenset[int]:
-        """Every process of Windlass and Airflow that runs now."""
-        return self.airflow.pids().union(*(part.pids() for part in self._parts.values()))
+        """Every process of Windlass that runs now, but for the database."""
+        return frozenset().union(*(part.pids() for part in self._parts.values()))
 
     def ended_part(self) -> str | None:
         """The name of a part of Windlass that ended by itself, or None."""
@@ -131,6 +87,26 @@ class Stage:
     def log_tail(self, part: str) -> str:
         """The last lines that a part of Windlass logged."""
         return self._parts[part].log_tail(10)
+
+    def _start(self, stack: ExitStack) -> None:
+        self.settings.home.mkdir()
+        ensure_token(self.settings.token_file)
+        postgres = embedded_postgres(self.settings)
+        stack.callback(postgres.stop)
+        postgres.start()
+        stack.enter_context(self.git)
+        commands = part_commands(self.settings, extra=self._variables(), logs=self.folder)
+        stack.callback(lambda: stop_all(self._parts.values(), grace_s=20))
+        self._parts = {name: ChildProcess(command) for name, command in commands.items()}
+        self._await_api()
+
+    def _variables(self) -> dict[str, str]:
+        """The settings of the API and the worker, beside home and port."""
+        return {
+            "WINDLASS_BUNDLES": str(BUNDLES),
+            "WINDLASS_ALLOWED_HOSTS": "127.0.0.1",
+            "WINDLASS_LOG_FORMAT": "json",
+        }
 
     def _await_api(self, limit_s: float = 30) -> None:
         deadline = time.monotonic() + limit_s
@@ -145,6 +121,49 @@ class Stage:
                 what = f"{part or 'api'} did not start"
                 raise Unavailable("DEMO005", f"{what}:\n{self.log_tail(part or 'api')}")
             time.sleep(0.03)
+
+
+class Stage(Ground):
+    """The ground with a real Airflow beside it. Raises Invalid DEMO004 where there is none."""
+
+    def __init__(self, airflow_python: Path | None) -> None:
+        self.airflow_python = _find_airflow(airflow_python)
+        super().__init__()
+        self.airflow = LocalAirflow(
+            self.folder / "airflow",
+            python=self.airflow_python,
+            settings=self._airflow_settings(),
+            port=free_port(),
+            base_env=process_environment(),
+        )
+
+    def ask(self) -> DemoAirflow:
+        """Airflow's API, as its admin; closed with the stage."""
+        endpoint = self.airflow.endpoint
+        password = endpoint.admin_password_file.read_text()
+        asked = DemoAirflow(endpoint.url, endpoint.admin_username, password)
+        self._stack.callback(asked.close)
+        return asked
+
+    def pids(self) -> frozenset[int]:
+        """Every process of Windlass and Airflow that runs now, but for the database."""
+        return self.airflow.pids() | super().pids()
+
+    def _start(self, stack: ExitStack) -> None:
+        self.airflow.prepare()
+        super()._start(stack)
+        stack.enter_context(self.airflow)
+        self.airflow.start(deadline_s=90)
+
+    def _variables(self) -> dict[str, str]:
+        endpoint = self.airflow.endpoint
+        return {
+            **super()._variables(),
+            "WINDLASS_AIRFLOW_URL": endpoint.url,
+            "WINDLASS_AIRFLOW_USERNAME": endpoint.username,
+            "WINDLASS_AIRFLOW_PASSWORD_FILE": str(endpoint.password_file),
+            "WINDLASS_AIRFLOW_PYTHON": str(self.airflow_python),
+        }
 
     def _airflow_settings(self) -> dict[str, str]:
         wanted = airflow_settings(

@@ -1,0 +1,1 @@
+"""`windlass bench`: figures beside a peer in the same run (docs/benchmarks.md)."""
