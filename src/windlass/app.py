@@ -52,6 +52,7 @@ def build_context(settings: Settings, database: Database) -> Context:
 def prepare(settings: Settings, context: Context) -> None:
     """Migrate the database, declare the environment with its pool, and write every pointer."""
     settings.home.mkdir(parents=True, exist_ok=True)
+    context.mirrors.mkdir(mode=0o700, exist_ok=True)  # source code that not every account may read
     context.database.migrate()
     declare(context, settings.environment, str(uuid.uuid4()), bundle_names(settings.bundles))
 

@@ -1,11 +1,15 @@
 """The path from a push to the pointer, on real git and a real database."""
 
 import os
+import shutil
+from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from tests.integration.conftest import (
     Origin,
+    clone_of,
     deployed_files,
     register,
     run_sync,
@@ -21,6 +25,7 @@ from windlass.domain.repository import SyncState
 from windlass.domain.status import sync_state
 from windlass.engine.context import Context
 from windlass.engine.register import Registration, request_rollback
+from windlass.engine.tick import repair_pointers
 from windlass.engine.worker import handlers
 from windlass.entrypoints.demo.gitserver import GitHttpServer
 
@@ -249,3 +254,102 @@ def test_the_password_is_nowhere_on_disk_in_clear(
         if path.is_file() and b"correct horse" in path.read_bytes()
     ]
     assert holding == []
+
+
+@pytest.fixture
+def rival(git_server: GitHttpServer, room: Path) -> Origin:
+    """Another team's repository on the same server."""
+    git_server.create_repository("rival/dags", private=True)
+    return clone_of(git_server, "rival/dags", room / "rival")
+
+
+def test_a_dag_id_stays_with_the_repository_that_had_it_first(
+    context: Context, origin: Origin, registration: Registration, rival: Origin
+) -> None:
+    origin.push("first", {"orders.py": ORDERS})
+    run_sync(context, register(context, registration))
+    rival.push("me too", {"mine.py": ORDERS})
+
+    run_sync(context, register(context, registration, url=rival.url, name="rival"))
+
+    facts = status_of(context, "rival").facts
+    assert [str(f.place) + ": " + f.message for f in facts.findings] == [
+        "mine.py: the dag_id 'orders' belongs to the repository 'dags'"
+    ]
+    assert deployed_files(context, "two") == {}
+
+
+def test_a_dag_id_that_is_given_up_goes_to_the_repository_that_was_denied_for_it(
+    context: Context, origin: Origin, registration: Registration, rival: Origin
+) -> None:
+    origin.push("first", {"orders.py": ORDERS})
+    first = register(context, registration)
+    run_sync(context, first)
+    rival.push("me too", {"mine.py": ORDERS})
+    second = register(context, registration, url=rival.url, name="rival")
+    run_sync(context, second)
+    origin.push("gone", {"orders.py": None, "README.md": "moved"})
+    run_sync(context, first)
+
+    run_sync(context, second)  # what the next poll asks for
+
+    assert deployed_files(context, "two") == {"mine.py": ORDERS}
+
+
+def test_one_dag_id_in_two_files_is_denied(
+    context: Context, origin: Origin, registration: Registration
+) -> None:
+    origin.push("first", {"a.py": ORDERS, "b.py": ORDERS})
+
+    run_sync(context, register(context, registration))
+
+    found = [(f.code, f.path) for f in status_of(context).facts.findings]
+    assert found == [("STR002", "b.py")]
+
+
+def test_a_worker_that_dies_before_it_noted_the_flip_leaves_it_to_the_tick(
+    context: Context, origin: Origin, registration: Registration
+) -> None:
+    origin.push("first", {"orders.py": ORDERS})
+    repository = register(context, registration)
+    run_sync(context, repository)
+    with context.database.transaction() as connection:
+        connection.execute(sa.text("UPDATE deployment SET state = 'pending'"))
+
+    repair_pointers(context)
+
+    deployed = status_of(context).facts.deployed
+    assert deployed is not None
+    assert deployed.state is DeploymentState.PUBLISHED
+
+
+def test_a_pointer_that_was_lost_is_written_again_by_the_tick(
+    context: Context, origin: Origin, registration: Registration
+) -> None:
+    origin.push("first", {"orders.py": ORDERS})
+    run_sync(context, register(context, registration))
+    context.store.pointer("default", "one").unlink()
+
+    repaired = repair_pointers(context)
+
+    assert (repaired, deployed_files(context)) == (1, {"orders.py": ORDERS})
+
+
+def test_a_rollback_that_cannot_be_published_leaves_no_quarantine(
+    context: Context, origin: Origin, registration: Registration
+) -> None:
+    origin.push("good", {"orders.py": ORDERS})
+    repository = register(context, registration)
+    run_sync(context, repository)
+    origin.push("bad", {"orders.py": ORDERS + "# bad\n"})
+    run_sync(context, repository)
+    shutil.rmtree(context.store.tree(ReleaseId(1)))
+
+    roll_back(context)
+
+    with context.database.transaction() as connection:
+        releases = list_releases(connection, repository.id, 10)
+    assert [(r.id, r.quarantine_reason) for r in releases] == [(2, None), (1, None)]
+    failure = status_of(context).facts.failure
+    assert failure is not None
+    assert failure.code == "STORE004"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from windlass.domain.artifact import Artifact, Changes, FileEntry
 from windlass.domain.digest import digest_bytes
-from windlass.domain.errors import AppError, Conflict, Unavailable
+from windlass.domain.errors import Conflict, Unavailable
 from windlass.domain.release import ReleaseId
 
 FORMAT = 1
@@ -39,6 +39,7 @@ class Store:
         Raises Conflict STORE001 where the store belongs to another installation.
         """
         with _explained(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
             for folder in (self.root, self.releases, self.root / "environments"):
                 _make_folder(folder)
             description = {"format": FORMAT, "environments": dict(environments)}
@@ -87,18 +88,29 @@ class Store:
                 raise
 
     def read_file(self, release_id: ReleaseId, entry: FileEntry) -> bytes:
-        """The content of one file of a release; Conflict STORE002 where it was tampered with."""
+        """The content of one file of a release; Conflict STORE002 where it was tampered with,
+        STORE004 where it is gone."""
         with _explained(self.root):
-            content = (self.tree(release_id) / entry.path).read_bytes()
+            try:
+                content = (self.tree(release_id) / entry.path).read_bytes()
+            except FileNotFoundError as error:
+                raise Conflict(
+                    "STORE004",
+                    f"{entry.path!r} of release #{release_id} is gone from the store",
+                    "Go back to another release, or push the commit that you want deployed.",
+                ) from error
         _compare_digest(entry, content)
         return content
 
     def read_pointer(self, environment: str, bundle: str) -> ReleaseId | None:
         """The release that the pointer names; None where it is unbound or not there."""
-        with contextlib.suppress(FileNotFoundError), _explained(self.root):
-            named = json.loads(self.pointer(environment, bundle).read_bytes())["release"]
-            return None if named is None else ReleaseId(int(named))
-        return None
+        with _explained(self.root):
+            try:
+                content = self.pointer(environment, bundle).read_bytes()
+            except FileNotFoundError:
+                return None
+        named = json.loads(content)["release"]
+        return None if named is None else ReleaseId(int(named))
 
     def write_pointer(self, environment: str, bundle: str, release_id: ReleaseId | None) -> bool:
         """Flip the pointer; False if it names this release, or a newer one, already.
@@ -111,7 +123,8 @@ class Store:
             return False
         named = None if release_id is None else str(release_id)
         with _explained(self.root):
-            _make_folder(path.parent)
+            for folder in (path.parent.parent, path.parent):  # not the store: it may be unmounted
+                _make_folder(folder)
             _replace_file(path, json.dumps({"format": FORMAT, "release": named}).encode())
         return True
 
@@ -123,29 +136,30 @@ class Store:
         base: tuple[ReleaseId, Artifact] | None,
         content: ContentSource,
     ) -> None:
-        base_tree = self.tree(base[0]) if base else None
+        # Text paths: a Path for each of 20,000 files would cost more than linking them.
+        tree = str(aside / "tree")
+        base_tree = str(self.tree(base[0])) if base else ""
         base_files = base[1].files if base else {}
-        fresh: list[Path] = []
-        _make_folder(aside / "tree")
-        for folder in _folders(artifact):
-            _make_folder(aside / "tree" / folder)
+        fresh: list[str] = []
+        for folder in ("", *_folders(artifact)):
+            _make_folder(Path(tree, folder))
         for path, entry in artifact.files.items():
-            target = aside / "tree" / path
+            target = f"{tree}/{path}"
             known = base_files.get(path)
             shared = known and known.content_key == entry.content_key
-            if base_tree and shared and path not in changes.parsed_again:
+            if shared and path not in changes.parsed_again:
                 with contextlib.suppress(FileNotFoundError):  # the base lost it: write it afresh
-                    _share(base_tree / path, target)
+                    _share(f"{base_tree}/{path}", target)
                     continue
             text = content(entry)
             _compare_digest(entry, text)
             _write_new(target, text, entry.mode)
             fresh.append(target)
-        manifest = gzip.compress(json.dumps(artifact.manifest()).encode(), mtime=0)
-        _write_new(aside / "manifest.json.gz", manifest, 0o444)
-        self._stamp([*fresh, aside / "manifest.json.gz"], base[0] if base else None)
+        manifest = gzip.compress(json.dumps(artifact.manifest()).encode(), 1, mtime=0)
+        _write_new(f"{aside}/manifest.json.gz", manifest, 0o444)
+        self._stamp([*fresh, f"{aside}/manifest.json.gz"], base[0] if base else None)
 
-    def _stamp(self, fresh: list[Path], base: ReleaseId | None) -> None:
+    def _stamp(self, fresh: list[str], base: ReleaseId | None) -> None:
         """Give the new files one mtime, later than the base's, and bring them to the disk."""
         newest_ns = time.time_ns()
         if base is not None:
@@ -188,7 +202,7 @@ def _folders(artifact: Artifact) -> list[str]:
     return sorted(found)
 
 
-def _share(existing: Path, target: Path) -> None:
+def _share(existing: str, target: str) -> None:
     """Link to the file of the base release, or copy it with its mtime where links cannot be."""
     try:
         os.link(existing, target, follow_symlinks=False)
@@ -198,7 +212,7 @@ def _share(existing: Path, target: Path) -> None:
         shutil.copy2(existing, target, follow_symlinks=False)
 
 
-def _write_new(path: Path, content: bytes, mode: int) -> None:
+def _write_new(path: str, content: bytes, mode: int) -> None:
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(fd, "wb") as file:
         file.write(content)
@@ -222,11 +236,12 @@ def _replace_file(path: Path, content: bytes) -> None:
 
 
 def _make_folder(path: Path) -> None:
-    path.mkdir(parents=True, exist_ok=True)
+    """Make one folder, which its parent must be there for, open to readers whatever the umask."""
+    path.mkdir(exist_ok=True)
     path.chmod(0o755)
 
 
-def _sync_file(path: Path) -> None:
+def _sync_file(path: str | Path) -> None:
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)
@@ -251,11 +266,9 @@ def _compare_digest(entry: FileEntry, content: bytes) -> None:
 def _explained(root: Path) -> Iterator[None]:
     try:
         yield
-    except (AppError, FileNotFoundError):
-        raise
     except OSError as error:
         raise Unavailable(
             "STORE003",
-            f"the store {root} cannot be written: {error.strerror}",
+            f"the store {root} cannot be used: {error.strerror}",
             "Free some space, or check the mount and who owns it.",
         ) from error

@@ -12,6 +12,8 @@ MAX_PYTHON_BYTES = 1_000_000
 MAX_FILE_BYTES = 10_000_000
 MAX_TREE_BYTES = 200_000_000
 MAX_TREE_FILES = 50_000
+MAX_PATH_BYTES = 1000
+MAX_NAME_BYTES = 255  # of one file or folder; NAME_MAX of Linux file systems
 
 _FORBIDDEN_SUFFIXES = frozenset(
     {".pyc", ".pyo", ".pyd", ".so", ".dll", ".dylib", ".pth", ".zip", ".egg", ".whl"}
@@ -67,7 +69,8 @@ def check_python_bytes(path: str, content: bytes) -> list[Finding]:
                 "Windlass does not fetch LFS objects; commit the file itself.",
             )
         ]
-    for number, line in enumerate(content.split(b"\n", 2)[:2], start=1):
+    # Python ends a line at a lone CR too, so a cookie may stand behind one.
+    for number, line in enumerate(re.split(rb"\r\n?|\n", content, maxsplit=2)[:2], start=1):
         cookie = _COOKIE.match(line)
         if cookie and cookie[1].lower() not in _UTF8_NAMES:
             name = cookie[1].decode("ascii", "replace")
@@ -112,16 +115,24 @@ def _join(folder: PurePosixPath, target: str) -> str | None:
 
 
 def _check_path(path: str) -> list[Finding]:
-    bad = re.search(r"[\x00-\x1f\x7f\\\ufffd\udc80-\udcff]", path)
-    if not bad and len(path.encode("utf-8", "replace")) <= 1000:
+    names = path.split("/")
+    name_bytes = max(len(name.encode("utf-8", "replace")) for name in names)
+    path_bytes = len(path.encode("utf-8", "replace"))
+    if (
+        not re.search(r"[\x00-\x1f\x7f\\\ufffd\ud800-\udfff]", path)
+        and not {"", ".", ".."} & set(names)  # git's fsck refuses these too; here paths are joined
+        and name_bytes <= MAX_NAME_BYTES
+        and path_bytes <= MAX_PATH_BYTES
+    ):
         return []
     return [
         _finding(
             "INT001",
             Severity.CRITICAL,
             ascii(path)[1:-1][:200],
-            "the path is too long or holds a character that is not plain text",
-            "Rename it: UTF-8, no control characters, no backslash, at most 1000 bytes.",
+            "the path is too long, leaves the tree or holds a character that is not plain text",
+            "Rename it: UTF-8, no control characters, no backslash, at most "
+            f"{MAX_PATH_BYTES} bytes in all and {MAX_NAME_BYTES} in each name.",
         )
     ]
 
@@ -173,7 +184,8 @@ def _check_size(entry: TreeEntry) -> list[Finding]:
 
 
 def _check_totals(entries: Mapping[str, TreeEntry]) -> Iterable[Finding]:
-    size = sum(entry.size_bytes for entry in entries.values())
+    # A symlink costs what it leads to: its content is deployed once more.
+    size = sum((resolve_link(e, entries) or e).size_bytes for e in entries.values())
     if len(entries) > MAX_TREE_FILES or size > MAX_TREE_BYTES:
         yield _finding(
             "INT008",

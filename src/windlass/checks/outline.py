@@ -74,7 +74,10 @@ def _means(func: ast.expr, wanted: str, names: dict[str, str]) -> bool:
 def _decorated_id(function: ast.FunctionDef, names: dict[str, str]) -> Iterator[str]:
     for decorator in function.decorator_list:
         if isinstance(decorator, ast.Call) and _means(decorator.func, "dag", names):
-            given = bool(decorator.args) or any(k.arg == "dag_id" for k in decorator.keywords)
+            given = bool(decorator.args) or any(
+                k.arg in ("dag_id", None)
+                for k in decorator.keywords  # None: **options, which may hold it
+            )
             yield from _literal_id(decorator) if given else [function.name]
         elif _means(decorator, "dag", names):
             yield function.name

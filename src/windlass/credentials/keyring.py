@@ -1,6 +1,8 @@
 """The keys that encrypt secrets in the database: Fernet, in a file that only we can read."""
 
+import contextlib
 import os
+import tempfile
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -29,9 +31,9 @@ class Keyring:
             ) from None
 
     def _ring(self, *, create: bool) -> MultiFernet:
-        if create and not self._path.exists():
-            self._create()
         try:
+            if create and not self._path.exists():
+                self._create()
             keys = self._path.read_text("ascii").split()
             return MultiFernet([Fernet(key) for key in keys])
         except (OSError, ValueError) as error:
@@ -42,15 +44,12 @@ class Keyring:
             ) from error
 
     def _create(self) -> None:
-        """Made aside and linked into place: of two processes that race, one key wins."""
-        aside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(fd, "wb") as file:
+        """Made aside, mode 0600, and linked into place: of any that race, one key wins."""
+        with tempfile.NamedTemporaryFile(
+            dir=self._path.parent, prefix=f".{self._path.name}."
+        ) as file:
             file.write(Fernet.generate_key() + b"\n")
-            os.fsync(fd)
-        try:
-            os.link(aside, self._path)
-        except FileExistsError:
-            pass
-        finally:
-            aside.unlink()
+            file.flush()
+            os.fsync(file.fileno())
+            with contextlib.suppress(FileExistsError):
+                os.link(file.name, self._path)

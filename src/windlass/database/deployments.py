@@ -18,12 +18,16 @@ _OPEN = [state for state in DeploymentState if state.is_open]
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """What the pointer of one bundle must say; `release_id` None means unbound."""
+    """What the pointer of one bundle must say; `release_id` None means unbound.
+
+    `is_pending`: nobody noted yet that the pointer says so.
+    """
 
     bundle_id: int
     environment: str
     bundle: str
     release_id: ReleaseId | None
+    is_pending: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +205,16 @@ def record_missing(connection: Connection, deployment_id: int, missing: list[str
 
 
 def _bindings() -> sa.Select[Any]:
+    pending = sa.exists().where(
+        t.deployment.c.release_id == t.bundle.c.release_id,
+        t.deployment.c.state == DeploymentState.PENDING,
+    )
     return sa.select(
-        t.bundle.c.id, t.environment.c.name, t.bundle.c.name.label("bundle"), t.bundle.c.release_id
+        t.bundle.c.id,
+        t.environment.c.name,
+        t.bundle.c.name.label("bundle"),
+        t.bundle.c.release_id,
+        pending,
     ).join(t.environment, t.environment.c.id == t.bundle.c.environment_id)
 
 

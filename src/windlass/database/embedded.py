@@ -331,7 +331,7 @@ class EmbeddedPostgres:
             raise Invalid(
                 "PG005",
                 f"{self._data}: made by PostgreSQL {found!r}; {MAJOR_VERSION!r} was expected.",
-                "Run `windlass backup` with the Windlass that made it, `windlass restore` here.",
+                "Dump it with the Windlass that made it, and load that into a new WINDLASS_HOME.",
             )
         if mark.stat().st_uid != account.uid:
             raise Invalid(

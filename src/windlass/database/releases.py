@@ -5,7 +5,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection, Row
 
 from windlass.database import tables as t
-from windlass.domain.artifact import EMPTY, Artifact
+from windlass.domain.artifact import Artifact
 from windlass.domain.errors import NotFound
 from windlass.domain.finding import Finding
 from windlass.domain.policy import Allowed, Verdict
@@ -39,11 +39,6 @@ def get_artifact(connection: Connection, digest: str) -> Artifact:
     if packed is None:
         raise NotFound("REL002", f"there is no artifact {digest[:12]}")
     return Artifact.unpack(packed)
-
-
-def artifact_of(connection: Connection, release: Release | None) -> Artifact:
-    """The artifact of a release; the empty one for None."""
-    return EMPTY if release is None else get_artifact(connection, release.artifact_digest)
 
 
 def record_verdict(

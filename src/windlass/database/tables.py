@@ -172,6 +172,16 @@ bundle = Table(
     UniqueConstraint("environment_id", "name"),
 )
 
+dag_claim = Table(
+    "dag_claim",
+    metadata,
+    # One owner per environment and dag_id (docs/decisions/0010): Airflow itself gives an id that
+    # two files use to whichever it parsed last.
+    Column("environment_id", ForeignKey("environment.id"), primary_key=True),
+    Column("dag_id", Text, primary_key=True),
+    Column("repository_id", ForeignKey("repository.id"), nullable=False, index=True),
+)
+
 deployment = Table(
     "deployment",
     metadata,

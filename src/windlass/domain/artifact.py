@@ -114,7 +114,7 @@ class Artifact:
             ]
             for f in self._ordered()
         ]
-        return zlib.compress(json.dumps(rows, separators=(",", ":")).encode(), level=3)
+        return zlib.compress(json.dumps(rows, separators=(",", ":")).encode(), level=1)
 
     @classmethod
     def unpack(cls, packed: bytes) -> "Artifact":

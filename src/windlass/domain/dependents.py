@@ -30,7 +30,7 @@ def _dag_files_touched(files: Mapping[str, FileEntry], touched: frozenset[str]) 
     """The DAG files among `files` that changed or depend, however indirectly, on `touched`."""
     if not touched:
         return frozenset()
-    importers = _importers(files)
+    importers = _importers(files, touched)
     reached = {path for path in touched if path in files}
     frontier = [module for path in touched for module in module_names(path)]
     for path in _mentioning(files, touched):
@@ -48,11 +48,15 @@ def _dag_files_touched(files: Mapping[str, FileEntry], touched: frozenset[str]) 
     return frozenset(p for p in reached if (o := files[p].outline) is not None and o.is_candidate)
 
 
-def _importers(files: Mapping[str, FileEntry]) -> dict[str, list[str]]:
-    """The paths that import each module name; `import a.b` runs `a` too, so it counts for both."""
+def _importers(files: Mapping[str, FileEntry], touched: frozenset[str]) -> dict[str, list[str]]:
+    """The paths that import each module of the tree, removed ones included; `import a.b` runs `a`
+    too, so it counts for both."""
+    own = {path.partition("/")[0].removesuffix(".py") for path in (*files, *touched)}
     importers: dict[str, list[str]] = defaultdict(list)
     for path, entry in files.items():
         for name in entry.outline.imports if entry.outline else ():
+            if name.partition(".")[0] not in own:
+                continue  # a library: most imports are, so this is worth a look
             parts = name.split(".")
             for length in range(1, len(parts) + 1):
                 importers[".".join(parts[:length])].append(path)

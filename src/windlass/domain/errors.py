@@ -34,6 +34,18 @@ class Invalid(AppError):
     """The caller can fix it; trying again unchanged is pointless."""
 
 
+def join(problems: list[Invalid]) -> Invalid:
+    """One error for all problems of an input, so that nobody meets them one by one.
+
+    It has the code of the first; each further one has a line of its own that begins with its code.
+    `problems` has at least one.
+    """
+    if len(problems) == 1:
+        return problems[0]
+    lines = "\n".join(str(problem) for problem in problems)
+    return Invalid(problems[0].code, lines.removeprefix(f"{problems[0].code} "))
+
+
 class Forbidden(AppError):
     """Who asks may not do this."""
 

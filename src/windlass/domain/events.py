@@ -28,7 +28,9 @@ class Event(StrEnum):
     POINTER_REPAIRED = "pointer:repaired"
     JOB_ENDED = "job:ended"  # its worker went silent
     PROCESS_STARTED = "process:started"
+    PROCESS_ENDED = "process:ended"  # by itself; it is started again
+    PROCESS_STOPPING = "process:stopping"  # by a signal
     PROCESS_STOPPED = "process:stopped"
-    PROCESS_ENDED = "process:ended"
+    TICK_FAILED = "tick:failed"  # the database could not be started again
     REQUEST_ANSWERED = "request:answered"
     REQUEST_FAILED = "request:failed"

@@ -25,6 +25,7 @@ class FindingType(StrEnum):
 
     INTAKE = "intake"
     SYNTAX = "syntax"
+    STRUCTURE = "structure"
     POLICY = "policy"
 
 

@@ -1,7 +1,7 @@
 """What a git tree holds below a DAG root, before anything of it is trusted."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Kind(StrEnum):
@@ -13,8 +13,7 @@ class Kind(StrEnum):
     SUBMODULE = "160000"
 
 
-@dataclass(frozen=True, slots=True)
-class TreeEntry:
+class TreeEntry(NamedTuple):
     """One entry: `path` relative to the DAG root, `oid` its git object, `size_bytes` its length.
 
     `target` is what a symlink points to, as written; None for all other kinds.

@@ -74,7 +74,7 @@ def _list(mirror: Mirror, revision: Revision, path: str) -> dict[str, TreeEntry]
     targets = dict(mirror.read_blobs(link.oid for link in links if link.size_bytes <= 4096))
     for link in links:
         target = targets.get(link.oid, b"").decode("utf-8", "replace")
-        entries[link.path] = replace(link, target=target)
+        entries[link.path] = link._replace(target=target)
     return entries
 
 

@@ -9,7 +9,6 @@ from windlass.database.deployments import (
     record_missing,
 )
 from windlass.database.history import record_event
-from windlass.database.releases import get_artifact
 from windlass.domain.artifact import EMPTY, Artifact
 from windlass.domain.errors import AppError
 from windlass.domain.events import Event
@@ -59,12 +58,7 @@ class Observer:
             if isinstance(observed, Waiting):
                 self._ask_to_parse(deployment, airflow, dags, expected.files, observed)
         except AppError as error:
-            log.warning(
-                Event.DEPLOYMENT_UNSEEN,
-                repository=deployment.repository,
-                release=deployment.release_id,
-                code=error.code,
-            )
+            self._note_missing(deployment, (f"an answer: {error.code} {error.message}",))
             return
         self._conclude(deployment, observed)
 
@@ -100,7 +94,7 @@ class Observer:
 
     def _artifact(self, digest: str) -> Artifact:
         with self._context.database.transaction() as connection:
-            return get_artifact(connection, digest)
+            return self._context.artifacts.get(connection, digest)
 
     def _conclude(self, deployment: OpenDeployment, observed: Observed) -> None:
         if isinstance(observed, Live):
@@ -108,10 +102,22 @@ class Observer:
         elif isinstance(observed, Broken):
             errors = [{"path": e.path, "text": e.text[-2000:]} for e in observed.errors]
             self._close(deployment, DeploymentState.FAILED, Event.DEPLOYMENT_FAILED, errors)
-        elif observed.missing != self._missing.get(deployment.id):
-            self._missing[deployment.id] = observed.missing
-            with self._context.database.transaction() as connection:
-                record_missing(connection, deployment.id, list(observed.missing[:20]))
+        else:
+            self._note_missing(deployment, observed.missing)
+
+    def _note_missing(self, deployment: OpenDeployment, missing: tuple[str, ...]) -> None:
+        """Record and log what is missing, once for as long as it stays the same."""
+        if missing == self._missing.get(deployment.id):
+            return
+        self._missing[deployment.id] = missing
+        with self._context.database.transaction() as connection:
+            record_missing(connection, deployment.id, list(missing[:20]))
+        log.info(
+            Event.DEPLOYMENT_UNSEEN,
+            repository=deployment.repository,
+            release=deployment.release_id,
+            missing=list(missing[:3]),
+        )
 
     def _close(
         self,

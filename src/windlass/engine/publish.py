@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from sqlalchemy.engine import Connection
 
 from windlass.artifacts.store import ContentSource
+from windlass.database.claims import claim
 from windlass.database.deployments import (
     bind_bundle,
     lock_binding,
@@ -18,7 +19,6 @@ from windlass.database.deployments import (
     open_deployment,
 )
 from windlass.database.releases import (
-    artifact_of,
     find_current,
     insert_release,
     put_artifact,
@@ -48,15 +48,16 @@ def publish(
     """Make the artifact a release and its repository's bundle point to it.
 
     An Allowed verdict must be shown. `also` writes what must hold together with the release, in
-    its transaction. Raises LeaseLost, Conflict DEP001 where no bundle is free,
-    and what the store raises; the pointer then still names the release before.
+    its transaction. Raises LeaseLost, Conflict DEP001 where no bundle is free and DEP002 where
+    another repository owns a dag_id, and what the store raises; the pointer then still names the
+    release before.
     """
     with context.database.transaction() as connection:
         hold_lease(connection, lease)
         bundle = bind_bundle(connection, lease)
         release_id = reserve_release_id(connection)
         current = find_current(connection, lease.repository.id)
-        base = artifact_of(connection, current)
+        base = context.artifact_of(connection, current)
     changes = changes_between(base, artifact)
     shared = (current.id, base) if current else None
     context.store.write_release(release_id, artifact, changes, shared, content)
@@ -72,8 +73,9 @@ def publish(
     )
     with context.database.transaction() as connection:
         hold_lease(connection, lease)
-        put_artifact(connection, artifact)
+        put_artifact(connection, context.artifacts.keep(artifact))
         insert_release(connection, release)
+        claim(connection, lease.repository, artifact.dag_ids)
         open_deployment(connection, lease, release, current)
         tell(
             connection,

@@ -1,12 +1,14 @@
 """What people ask Windlass to do: add a repository, sync it, roll it back. CLI and API both call
 these; nothing here waits for the work itself."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from windlass.database.credentials import StoredCredential, put_credential
 from windlass.database.releases import find_current, find_rollback_target, get_release
 from windlass.database.repositories import NewRepository, add_repository, get_repository
-from windlass.domain.errors import Conflict
+from windlass.domain.errors import Conflict, Invalid, join
 from windlass.domain.events import Event
 from windlass.domain.release import ReleaseId
 from windlass.domain.remote import parse_remote_url
@@ -21,6 +23,8 @@ from windlass.domain.repository import (
 from windlass.engine.context import Context, tell
 from windlass.git.process import BasicAuth
 from windlass.git.remotes import Remote, find_head
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +46,48 @@ def add(context: Context, given: Registration, *, actor: str) -> Repository:
     """Register a repository after asking its remote for the branch, so that nothing is stored
     that cannot work. Raises Invalid for what is wrong with it, Conflict REPO010 for a name that is
     taken, Unavailable where the host is away. The first sync follows at once."""
-    url = str(parse_remote_url(given.url))
-    name = check_name("repository", given.name or suggest_name(url))
+    new = _checked(given)
     auth = BasicAuth(given.username or "", given.password) if given.password else None
-    new = NewRepository(
-        name=name,
-        namespace=check_name("namespace", given.namespace or name),
-        environment=given.environment,
-        url=url,
-        branch=check_branch(given.branch),
-        path=check_path(given.path),
-        credential=name if auth else None,
-        sync_interval_s=int(parse_interval(given.sync_interval).total_seconds()),
-    )
-    find_head(Remote(url, new.branch, auth, context.allowed_hosts))
+    find_head(Remote(new.url, new.branch, auth, context.allowed_hosts))
     with context.database.transaction() as connection:
         if auth:
             ciphertext = context.keyring.encrypt(auth.password)
-            put_credential(connection, name, StoredCredential(auth.username, ciphertext))
+            put_credential(connection, new.name, StoredCredential(auth.username, ciphertext))
         repository = add_repository(connection, new)
-        tell(connection, Event.REPOSITORY_ADDED, repository, actor=actor, url=url)
+        tell(connection, Event.REPOSITORY_ADDED, repository, actor=actor, url=new.url)
         context.jobs.defer_sync(connection, repository.id)
     return repository
+
+
+def _checked(given: Registration) -> NewRepository:
+    """The registration with its defaults; Invalid names everything that is wrong with it."""
+    problems: list[Invalid] = []
+
+    def take(check: Callable[[], _T]) -> _T | None:
+        try:
+            return check()
+        except Invalid as problem:
+            problems.append(problem)
+            return None
+
+    url = take(lambda: str(parse_remote_url(given.url)))
+    name = take(lambda: check_name("repository", given.name or suggest_name(url or "")))
+    namespace = take(lambda: check_name("namespace", given.namespace or name or "unnamed"))
+    branch = take(lambda: check_branch(given.branch))
+    path = take(lambda: check_path(given.path))
+    interval = take(lambda: parse_interval(given.sync_interval))
+    if url and name and namespace and branch and path and interval:
+        return NewRepository(
+            name=name,
+            namespace=namespace,
+            environment=given.environment,
+            url=url,
+            branch=branch,
+            path=path,
+            credential=name if given.password else None,
+            sync_interval_s=int(interval.total_seconds()),
+        )
+    raise join(problems)
 
 
 def request_sync(context: Context, name: str) -> bool:

@@ -5,7 +5,6 @@ from sqlalchemy.engine import Connection
 from windlass.database.releases import (
     find_current,
     find_quarantine,
-    get_artifact,
     get_release,
     quarantine,
 )
@@ -31,7 +30,7 @@ def roll_back(
         hold_lease(connection, lease)
         current = find_current(connection, lease.repository.id)
         wanted = get_release(connection, lease.repository.id, to)
-        artifact = get_artifact(connection, wanted.artifact_digest)
+        artifact = context.artifact_of(connection, wanted)
         if current is None or current.artifact_digest == wanted.artifact_digest:
             return None
         bad = find_quarantine(connection, lease.repository.id, wanted.artifact_digest)

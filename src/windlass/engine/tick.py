@@ -29,7 +29,7 @@ def repair_pointers(context: Context) -> int:
     for binding in bindings:
         path = context.store.pointer(binding.environment, binding.bundle)
         told = context.store.read_pointer(binding.environment, binding.bundle)
-        if told == binding.release_id and path.exists():
+        if told == binding.release_id and path.exists() and not binding.is_pending:
             continue
         flipped = project_pointer(context, binding.environment, binding.bundle)
         if flipped and told != binding.release_id:

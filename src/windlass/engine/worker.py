@@ -13,7 +13,6 @@ from sqlalchemy.engine import Connection
 
 from windlass.database.jobs import Handler, ShouldAbort
 from windlass.database.releases import (
-    artifact_of,
     find_allowed_verdict,
     find_current,
     find_quarantine,
@@ -145,7 +144,7 @@ def _find_base(
     )
     if verdict is None:
         return EMPTY, frozenset()
-    return artifact_of(connection, current), frozenset(f.path for f in verdict.findings)
+    return context.artifact_of(connection, current), frozenset(f.path for f in verdict.findings)
 
 
 def _needs_no_release(context: Context, lease: Lease, built: Build) -> bool:

@@ -20,7 +20,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple, Protocol, Self
 
-from windlass.domain.errors import Unavailable
+from windlass.domain.errors import AppError, Unavailable
+from windlass.domain.events import Event
 
 KILL_WAIT_S = 5.0
 POLL_S = 0.02
@@ -217,22 +218,37 @@ def free_port() -> int:
         return port
 
 
-def supervise(commands: Mapping[str, Command], *, on_event: OnEvent, grace_s: float = 20.0) -> int:
+def supervise(
+    commands: Mapping[str, Command],
+    *,
+    on_event: OnEvent,
+    on_tick: Callable[[], object] = lambda: None,
+    grace_s: float = 20.0,
+) -> int:
     """Keep the named children running until SIGTERM (returns 0) or SIGINT (returns 130).
 
     One that ends is started again after 0.5 s, doubling to 30 s, from the start again once it lived
-    for 60 s. Takes over SIGTERM, SIGINT and SIGCHLD while it runs, so only on the main thread.
+    for 60 s. `on_tick` is called every second or oftener; an AppError of it is told, and changes
+    nothing. Takes over SIGTERM, SIGINT and SIGCHLD while it runs, so only on the main thread.
     """
     slots = [_Slot(name, command, on_event) for name, command in commands.items()]
     with _Wakeup((signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)) as wakeup:
         try:
             while not (asked := wakeup.received & {signal.SIGTERM, signal.SIGINT}):
                 wakeup.wait(min((slot.tend() for slot in slots), default=1.0))
-            on_event("supervisor:stopping", signal=min(asked).name)
+                _tick(on_tick, on_event)
+            on_event(Event.PROCESS_STOPPING, signal=min(asked).name)
         finally:
             stop_all((slot.child for slot in slots if slot.child), grace_s)
-        on_event("supervisor:stopped")
+        on_event(Event.PROCESS_STOPPED)
     return 130 if signal.SIGINT in asked else 0
+
+
+def _tick(on_tick: Callable[[], object], on_event: OnEvent) -> None:
+    try:
+        on_tick()
+    except AppError as error:
+        on_event(Event.TICK_FAILED, code=error.code, message=error.message)
 
 
 class _Slot:
@@ -265,12 +281,12 @@ class _Slot:
             self._back_off(now, error=str(error))
         else:
             self._started = now
-            self._on_event("child:started", child=self._name, pid=self.child.pid)
+            self._on_event(Event.PROCESS_STARTED, child=self._name, pid=self.child.pid)
 
     def _back_off(self, now: float, **why: object) -> None:
         if now - self._started >= STEADY_S:
             self._delay_s = FIRST_RESTART_S
-        self._on_event("child:ended", child=self._name, restart_in_s=self._delay_s, **why)
+        self._on_event(Event.PROCESS_ENDED, child=self._name, restart_in_s=self._delay_s, **why)
         self._due = now + self._delay_s
         self._delay_s = min(self._delay_s * 2, LAST_RESTART_S)
 

@@ -1,5 +1,7 @@
 """`windlass up`: the database, the API and the worker, as one supervised whole."""
 
+import os
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,6 +9,8 @@ from pathlib import Path
 import structlog
 
 from windlass.app import embedded_postgres
+from windlass.domain.errors import Invalid
+from windlass.domain.events import Event
 from windlass.entrypoints.logs import configure_logs
 from windlass.entrypoints.processes import Command, supervise
 from windlass.entrypoints.web.server import ensure_token
@@ -16,7 +20,11 @@ log = structlog.get_logger()
 
 
 def run_up(settings: Settings) -> int:
-    """Run until SIGTERM or SIGINT; the exit code. Nothing it started is left running."""
+    """Run until SIGTERM or SIGINT; the exit code. Nothing it started is left running.
+
+    Raises Invalid CFG005 where another process has the port.
+    """
+    _check_port(settings.api_port)
     configure_logs(settings.log_format, "up")
     settings.home.mkdir(parents=True, exist_ok=True)
     ensure_token(settings.token_file)
@@ -25,12 +33,14 @@ def run_up(settings: Settings) -> int:
         if postgres is not None:
             postgres.start()
         log.info(
-            "process:started",
+            Event.PROCESS_STARTED,
             url=settings.client_url,
             home=str(settings.home),
             token_file=str(settings.token_file),
         )
-        return supervise(part_commands(settings), on_event=_tell)
+        # A server that was killed is started again; one that runs costs a look at its socket.
+        revive = postgres.start if postgres else lambda: ""
+        return supervise(part_commands(settings), on_event=_tell, on_tick=revive)
     finally:
         if postgres is not None:
             postgres.stop()
@@ -57,6 +67,18 @@ def part_commands(
         )
         for part in ("api", "worker")
     }
+
+
+def _check_port(port: int) -> None:
+    """Refuse now what would else be an API that is started again and again."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        raise Invalid(
+            "CFG005",
+            f"the API cannot have port {port} of 127.0.0.1: {os.strerror(error.errno or 0)}",
+            "Stop what uses it, such as another `windlass up`, or set WINDLASS_API_PORT.",
+        ) from error
 
 
 def _tell(name: str, /, **facts: object) -> None:

@@ -1,5 +1,6 @@
 """A bare mirror per repository: a cache of this worker, safe to delete at any time."""
 
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from windlass.git.process import GitFailed, run_git
 from windlass.git.remotes import Remote, fetch_head
 
 _HEAD = "refs/windlass/head"
+_LATEST_S = 253_402_300_799  # the last second of the year 9999; a committer may claim any
+_KINDS = {kind.value: kind for kind in Kind}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,36 +48,52 @@ class Mirror:
             ["log", "-1", f"--format={form}", "--end-of-options", commit], git_dir=self.git_dir
         )
         sha, author, subject, at = output.decode("utf-8", "replace").rstrip("\n").split("\0")
-        committed_at = datetime.fromtimestamp(int(at), UTC)
-        return Revision(CommitSha(sha), author[:200], subject[:500], committed_at)
+        committed_at = datetime.fromtimestamp(min(int(at), _LATEST_S), UTC)
+        return Revision(CommitSha(sha), _plain(author)[:200], _plain(subject)[:500], committed_at)
 
     def list_tree(self, sha: CommitSha, path: str) -> list[TreeEntry]:
         """Every entry below the DAG root `path`; Invalid GIT005 where that is no folder.
 
-        Symlinks come without their target, which `read_blobs` brings.
+        Symlinks come without their target, which `read_blobs` brings. Raises Unavailable GIT012
+        where the mirror is damaged; the next fetch makes it anew.
         """
         place = sha if path == "." else f"{sha}:{path}"
         try:
             output = run_git(["ls-tree", "-r", "-l", "-z", place], git_dir=self.git_dir)
         except GitFailed:
+            if not self._is_sound():
+                raise self._damaged() from None
             raise Invalid(
                 "GIT005",
                 f"the revision {sha[:7]} has no folder {path!r}",
                 "Register the repository with the --path of its DAG folder.",
             ) from None
-        return [_tree_entry(row) for row in output.split(b"\0") if row]
+        try:
+            return [_tree_entry(row) for row in output.split(b"\0") if row]
+        except ValueError:  # git prints BAD for the size of a blob that it lost
+            raise self._damaged() from None
 
     def read_blobs(self, oids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        """The content of each blob, once per oid, in one git process and without filters."""
+        """The content of each blob, once per oid, in one git process and without filters.
+
+        Raises Unavailable GIT012 as `list_tree` does.
+        """
         wanted = list(dict.fromkeys(oids))
         if not wanted:
             return
         request = "\n".join([*wanted, ""]).encode()
-        output = memoryview(run_git(["cat-file", "--batch"], git_dir=self.git_dir, stdin=request))
+        try:
+            printed = run_git(["cat-file", "--batch"], git_dir=self.git_dir, stdin=request)
+        except GitFailed:
+            raise self._damaged() from None
+        output = memoryview(printed)
         start = 0
         for oid in wanted:
             header_end = start + bytes(output[start : start + 200]).index(b"\n")
-            size = int(bytes(output[start:header_end]).split(b" ")[2])
+            header = bytes(output[start:header_end]).split(b" ")
+            if len(header) != 3:  # `OID missing`
+                raise self._damaged()
+            size = int(header[2])
             start = header_end + 1 + size + 1
             yield oid, bytes(output[header_end + 1 : start - 1])
 
@@ -82,6 +101,15 @@ class Mirror:
         if not (self.git_dir / "HEAD").exists():
             self.git_dir.mkdir(parents=True, exist_ok=True)
             run_git(["init", "--quiet", "--bare", "--template=", str(self.git_dir)])
+        for lock in (self.git_dir / "refs").rglob("*.lock"):  # of a fetch that was killed
+            lock.unlink(missing_ok=True)
+
+    def _damaged(self) -> Unavailable:
+        """Throw the mirror away, and say so."""
+        shutil.rmtree(self.git_dir, ignore_errors=True)
+        return Unavailable(
+            "GIT012", f"the mirror {self.git_dir.name} was damaged; the next sync makes it anew"
+        )
 
     def _is_sound(self) -> bool:
         try:
@@ -105,7 +133,12 @@ def _tree_entry(row: bytes) -> TreeEntry:
 
 
 def _kind(mode: str) -> Kind:
-    return Kind(mode) if mode in set(Kind) else Kind.FILE  # 100664 in very old trees
+    return _KINDS.get(mode, Kind.FILE)  # 100664 in very old trees
+
+
+def _plain(words: str) -> str:
+    """Words of a commit without what steers terminals: controls, and marks that turn text."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", "\ufffd", words)
 
 
 def _text(path: bytes) -> str:

@@ -87,7 +87,7 @@ def _explained(remote: Remote) -> Iterator[None]:
 
 
 def _explain(remote: Remote, stderr: str) -> AppError:
-    """What git's words mean. The phrases are those of git 2.34 to 2.51 under LC_ALL=C."""
+    """What git's words mean. The phrases are those of git 2.37 to 2.51 under LC_ALL=C."""
     if "Authentication failed" in stderr or "could not read Username" in stderr:
         return Invalid(
             "GIT002",

@@ -4,9 +4,12 @@ import contextlib
 import json
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from queue import LifoQueue
 from typing import Any
@@ -19,6 +22,8 @@ from windlass.sandbox import child
 
 FILE_LIMIT_S = 10.0
 TREE_LIMIT_S = 30.0
+WATCH_S = 0.1
+SHARE_OUT = 50  # files from which starting threads pays off
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +44,12 @@ class Checker:
     def __init__(self, python: Path, *, size: int = 2, file_limit_s: float = FILE_LIMIT_S) -> None:
         self.python = python
         self._file_limit_s = file_limit_s
+        self._children = [_Child(python) for _ in range(size)]
         self._idle: LifoQueue[_Child] = LifoQueue()
-        for _ in range(size):
-            self._idle.put(_Child(python))
+        for process in self._children:
+            self._idle.put(process)
+        self._closed = threading.Event()
+        threading.Thread(target=self._watch, name="check-watchdog", daemon=True).start()
 
     @cached_property
     def python_version(self) -> str:
@@ -75,14 +83,36 @@ class Checker:
             return process.ask(request, None, limit_s=TREE_LIMIT_S) or _died("", TREE_LIMIT_S)
 
     def judge_files(self, files: Mapping[str, bytes]) -> dict[str, Judgement]:
-        """What the checks say of each file, by path; only files that `intake.is_read` names."""
-        with self._borrow() as process:
-            return {path: self._judge(process, path, text) for path, text in files.items()}
+        """What the checks say of each file, by path; only files that `intake.is_read` names.
+
+        Many files are shared out to all processes.
+        """
+        size = len(self._children) if len(files) >= SHARE_OUT else 1
+        shares = [dict(islice(files.items(), start, None, size)) for start in range(size)]
+        if size == 1:
+            return self._judge_share(shares[0])
+        with ThreadPoolExecutor(size, thread_name_prefix="check") as executor:
+            judged = [
+                pair for one in executor.map(self._judge_share, shares) for pair in one.items()
+            ]
+        return dict(judged)
 
     def close(self) -> None:
-        """End all idle processes."""
+        """End all idle processes and the watchdog; the Checker cannot be used again."""
+        self._closed.set()
         while not self._idle.empty():
             self._idle.get().kill()
+
+    def _watch(self) -> None:
+        """Kill what takes too long. One thread for all: a timer for each file would cost more than
+        checking the file."""
+        while not self._closed.wait(WATCH_S):
+            for process in self._children:
+                process.kill_if_late()
+
+    def _judge_share(self, files: Mapping[str, bytes]) -> dict[str, Judgement]:
+        with self._borrow() as process:
+            return {path: self._judge(process, path, text) for path, text in files.items()}
 
     def _judge(self, process: "_Child", path: str, content: bytes) -> Judgement:
         request = {"kind": "file", "path": path}
@@ -103,7 +133,8 @@ class _Child:
     """One check process and the pipes to it; used by one thread at a time."""
 
     python: Path
-    _process: subprocess.Popen[bytes] | None = field(default=None)
+    _process: subprocess.Popen[bytes] | None = None
+    _deadline: float | None = None
 
     def ask(
         self, request: dict[str, Any], content: bytes | None, *, limit_s: float
@@ -112,8 +143,7 @@ class _Child:
         process = self._running()
         assert process.stdin is not None
         assert process.stdout is not None
-        watchdog = threading.Timer(limit_s, process.kill)
-        watchdog.start()
+        deadline = self._deadline = time.monotonic() + limit_s
         try:
             child.write_frame(process.stdin, json.dumps(request).encode())
             if content is not None:
@@ -123,11 +153,17 @@ class _Child:
         except BrokenPipeError:
             answer = None
         finally:
-            watchdog.cancel()
-        if answer is None:
+            self._deadline = None
+        if answer is None or time.monotonic() > deadline:  # the watchdog may be killing it
             self.kill()
             return None
         return _judgement(json.loads(answer))
+
+    def kill_if_late(self) -> None:
+        """Make a pending `ask` return None where its time is up. For another thread to call."""
+        deadline, process = self._deadline, self._process
+        if deadline is not None and time.monotonic() > deadline and process is not None:
+            process.kill()
 
     def kill(self) -> None:
         """End the process at once; the next `ask` starts another."""

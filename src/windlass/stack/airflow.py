@@ -98,12 +98,15 @@ def as_environment(settings: tuple[AirflowSetting, ...]) -> str:
 
 
 def as_cfg(settings: tuple[AirflowSetting, ...]) -> str:
-    """The sections of airflow.cfg, each option under its reason."""
+    """The sections of airflow.cfg, each option under its reason.
+
+    Airflow interpolates in this file, not in variables: a `%` stands there as `%%`.
+    """
     sections: dict[str, list[AirflowSetting]] = {}
     for setting in settings:
         sections.setdefault(setting.section, []).append(setting)
     return "\n".join(
-        f"[{section}]\n" + "".join(f"# {s.why}\n{s.key} = {s.value}\n" for s in found)
+        f"[{section}]\n" + "".join(f"# {s.why}\n{s.key} = {_in_cfg(s)}\n" for s in found)
         for section, found in sections.items()
     )
 
@@ -116,5 +119,9 @@ def as_helm_values(settings: tuple[AirflowSetting, ...]) -> str:
         if setting.section != section:
             section = setting.section
             lines.append(f"  {section}:")
-        lines += [f"    # {setting.why}", f"    {setting.key}: {json.dumps(setting.value)}"]
+        lines += [f"    # {setting.why}", f"    {setting.key}: {json.dumps(_in_cfg(setting))}"]
     return "\n".join(lines) + "\n"
+
+
+def _in_cfg(setting: AirflowSetting) -> str:
+    return setting.value.replace("%", "%%")

@@ -37,10 +37,19 @@ class Client:
                 f"no Windlass answers at {self._settings.client_url}",
                 "Start one with `windlass up`, or say where it is with WINDLASS_API_URL.",
             ) from error
-        if response.is_success:
-            return response.json()
-        problem = response.json()
-        raise error_of(response.status_code, problem["code"], problem["message"], problem["hint"])
+        try:
+            answer = response.json()
+            if response.is_success:
+                return answer
+            problem = answer["code"], answer["message"], answer["hint"]
+        except (ValueError, KeyError, TypeError):  # a proxy, or another program on that port
+            raise Invalid(
+                "API006",
+                f"what answers at {self._settings.client_url} is not a Windlass: it says HTTP "
+                f"{response.status_code} to {path}",
+                "Say where it is with WINDLASS_API_URL or WINDLASS_API_PORT.",
+            ) from None
+        raise error_of(response.status_code, *problem)
 
     def _token(self) -> str:
         path = self._settings.token_file

@@ -65,13 +65,21 @@ def run() -> None:
 
 
 def _explain(error: AppError) -> None:
-    if "json" in sys.argv[1:] and "--output" in sys.argv[1:]:
+    if _wants_json(sys.argv[1:]):
         problem = {"code": error.code, "message": error.message, "hint": error.hint}
         typer.echo(json.dumps(problem), err=True)
         return
     typer.echo(f"{error.code} {error.message}", err=True)
     if error.hint:
         typer.echo(f"  {error.hint}", err=True)
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    return any(
+        one in ("--output=json", "-ojson") or (one in ("--output", "-o") and then == "json")
+        for one, then in pairs
+    )
 
 
 def _explain_bug(error: Exception) -> None:

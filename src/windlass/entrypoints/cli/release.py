@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from windlass.domain.errors import Unavailable
+from windlass.domain.errors import Conflict, Unavailable
 from windlass.entrypoints.cli.render import Output, age, badge, print_json, table
 
 app = typer.Typer(no_args_is_help=True, help="List releases, and roll back.")
@@ -51,6 +51,7 @@ def rollback(
     from windlass.entrypoints.cli.client import Client
 
     client = Client()
+    failed_before = client.get(f"{_ROOT}/{name}")["failure"]
     body = {"to": to, "reason": reason, "actor": getpass.getuser()}
     target = client.post(f"{_ROOT}/{name}/rollback", body)["content_of"]
     typer.echo(f"Rolling {name} back to the content of release #{target} …")
@@ -61,6 +62,9 @@ def rollback(
         found = client.get(f"{_ROOT}/{name}")
         if _is_done(found, target):
             break
+        failure = found["failure"]
+        if failure and failure != failed_before:
+            raise Conflict(failure["code"], failure["message"], failure["hint"])
         if time.monotonic() > began + _WAIT_S:
             raise Unavailable(
                 "REL005",

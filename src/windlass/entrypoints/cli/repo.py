@@ -157,6 +157,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"Sync     {badge(found['sync']['state'])}: {found['sync']['reason']}",
         f"Health   {badge(found['health']['state'])}: {found['health']['reason']}",
     ]
+    if found["failure"] and found["failure"]["hint"]:
+        lines.append(f"         {found['failure']['hint']}")
     if head:
         author = f" by {head['author']}, {age(head['committed_at'])} ago" if head["author"] else ""
         subject = shorten(head["subject"] or "", 40)
@@ -178,7 +180,11 @@ def _event_line(event: dict[str, Any]) -> str:
     parts = [
         f"#{event['release']}" if event["release"] else "",
         event["revision"][:7] if event["revision"] else "",
-        *(f"{key}={value}" for key, value in facts.items() if value not in ("", [], None)),
+        *(f"{key}={_plain(value)}" for key, value in facts.items() if value not in ("", [], None)),
     ]
     words = shorten(" ".join(part for part in parts if part), 46)
     return f"  {age(event['at']):>6} ago  {event['tag']:22} {words}".rstrip()
+
+
+def _plain(value: Any) -> str:
+    return ", ".join(str(one) for one in value) if isinstance(value, list) else str(value)

@@ -1,10 +1,13 @@
 """`windlass demo`: the main job told as a timeline, every claim asked of Airflow itself."""
 
+import signal
+import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
+from types import FrameType
 from typing import Any, TextIO
 
 from windlass.domain.errors import AppError, Unavailable
@@ -16,6 +19,7 @@ NAME = "company-dags"
 DAG_IDS = ("hello", "orders", "report")
 ADDRESS = f"/api/v1/repositories/{NAME}"
 NOTICED = ("revision:noticed", "noticed", "a new head of the branch")
+OF_REVISION = ("revision:noticed", "revision:fetched", "verdict:allowed", "verdict:denied")
 LIMIT_S = 60
 SAMPLE = {
     entry.name: entry.read_text()
@@ -36,6 +40,8 @@ class Broken(Exception):
 def run_demo(*, once: bool, airflow_python: Path | None, out: TextIO) -> int:
     """Run the demo; the exit code. Stops everything it started, whatever happens."""
     began = time.monotonic()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     _say(out, "Starting PostgreSQL, Windlass, a Git server and Airflow (about 15 s) …")
     try:
         with Stage(airflow_python) as stage:
@@ -66,6 +72,7 @@ class Story:
         self._airflow = stage.ask()
         self._clone = stage.clone("company/dags")
         self._since = datetime.now(UTC)
+        self._revision = ""
 
     def first_push(self) -> None:
         """A first commit with DAGs becomes live, and its DAG runs its code."""
@@ -116,9 +123,9 @@ class Story:
 
     def _push(self, message: str, changed: Mapping[str, str]) -> str:
         self._since = datetime.now(UTC)
-        sha = self._clone.commit_and_push(message, changed)
-        self._tell("pushed", f'{sha[:7]} "{message}"')
-        return sha
+        self._revision = self._clone.commit_and_push(message, changed)
+        self._tell("pushed", f'{self._revision[:7]} "{message}"')
+        return self._revision
 
     def _see_live(self, revision: str | None = None, *, content_of: int | None = None) -> int:
         """Wait until a release is live, tell how it came there, and ask Airflow ourselves.
@@ -187,11 +194,17 @@ class Story:
     def _tell_event(self, tag: str, word: str, text: str) -> None:
         """Tell a step at the time that Windlass recorded for it, since the last push."""
         events = self._stage.client.get(f"{ADDRESS}/events?limit=50")
-        times = [datetime.fromisoformat(e["at"]) for e in events if e["tag"] == tag]
-        recent = [at for at in times if at >= self._since]
-        if not recent:
+        times = [
+            at
+            for event in events
+            if event["tag"] == tag
+            and (at := datetime.fromisoformat(event["at"])) >= self._since
+            # A sync that the push before asked for may still be at work.
+            and (tag not in OF_REVISION or event["revision"] == self._revision)
+        ]
+        if not times:
             raise Broken(f"no event {tag} since the push")
-        self._tell(word, text, at=recent[0])
+        self._tell(word, text, at=times[0])
 
     def _tell(self, word: str, text: str, at: datetime | None = None) -> None:
         passed_s = ((at or datetime.now(UTC)) - self._since).total_seconds()
@@ -205,6 +218,7 @@ def _tour(stage: Stage, out: TextIO) -> None:
     """Say what there is to see and try, and wait for Ctrl-C."""
     endpoint = stage.airflow.endpoint
     clone = stage.folder / "clones" / "company" / "dags"
+    windlass = Path(sys.executable).with_name("windlass")
     _say(
         out,
         f"""
@@ -215,6 +229,7 @@ Open
 
 Try, in another terminal
   export WINDLASS_HOME={stage.settings.home} WINDLASS_API_PORT={stage.settings.api_port}
+  alias windlass={windlass}
   windlass repo show {NAME}
   cd {clone}
   edit orders.py, git commit -am "My change", git push
@@ -226,6 +241,12 @@ Ctrl-C stops everything and removes {stage.folder}.""",
     while (part := stage.ended_part()) is None:
         time.sleep(0.5)
     raise Unavailable("DEMO005", f"{part} ended:\n{stage.log_tail(part)}")
+
+
+def _interrupt(number: int, _: FrameType | None) -> None:
+    """Every way to end us ends what we started, too."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _say(out: TextIO, text: str) -> None:

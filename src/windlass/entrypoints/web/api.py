@@ -4,7 +4,7 @@ import hmac
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -32,6 +32,7 @@ from windlass.entrypoints.web.models import (
 )
 
 Limit = Annotated[int, Query(ge=1, le=200)]
+Name = Annotated[str, Path(max_length=500, pattern=r"^[^\x00]*$")]  # what a query can hold
 _PROBLEMS: dict[int | str, dict[str, object]] = {
     status: {"model": Problem} for status in (401, 404, 409, 422, 503)
 }
@@ -116,32 +117,32 @@ def _repositories(context: Context, environment: str, sync_interval: str, token:
             return RepositoryOut.of(get_status(connection, repository.name))
 
     @router.get("/{name}")
-    def show(name: str) -> RepositoryOut:
+    def show(name: Name) -> RepositoryOut:
         """One repository: both badges with their reasons, the release, the newest findings."""
         with context.database.transaction() as connection:
             return RepositoryOut.of(get_status(connection, name))
 
     @router.get("/{name}/events")
-    def events(name: str, limit: Limit = 50) -> list[EventOut]:
+    def events(name: Name, limit: Limit = 50) -> list[EventOut]:
         """What happened to a repository: the newest events, oldest first."""
         with context.database.transaction() as connection:
             repository = get_repository(connection, name)
             return [EventOut.of(e) for e in list_events(connection, repository.id, limit)]
 
     @router.get("/{name}/releases")
-    def releases(name: str, limit: Limit = 50) -> list[ReleaseOut]:
+    def releases(name: Name, limit: Limit = 50) -> list[ReleaseOut]:
         """The newest releases of a repository, newest first."""
         with context.database.transaction() as connection:
             repository = get_repository(connection, name)
             return [ReleaseOut.of(r) for r in list_releases(connection, repository.id, limit)]
 
     @router.post("/{name}/sync", status_code=HTTPStatus.ACCEPTED)
-    def sync(name: str) -> SyncOut:
+    def sync(name: Name) -> SyncOut:
         """Ask for a sync now."""
         return SyncOut(queued=request_sync(context, name))
 
     @router.post("/{name}/rollback", status_code=HTTPStatus.ACCEPTED)
-    def rollback(name: str, given: RollbackIn) -> RollbackOut:
+    def rollback(name: Name, given: RollbackIn) -> RollbackOut:
         """Ask for a new release with the content of an older one; quarantines the current."""
         to = ReleaseId(given.to) if given.to is not None else None
         target = request_rollback(context, name, to, actor=given.actor, reason=given.reason)

@@ -10,7 +10,7 @@ from windlass.database.status import PastRelease, RepositoryStatus
 from windlass.domain.finding import Finding, FindingType, Severity, by_severity
 from windlass.domain.release import DeploymentState
 from windlass.domain.repository import Health, SyncState
-from windlass.domain.status import Deployed, Head, health, sync_state
+from windlass.domain.status import Deployed, Failure, Head, health, sync_state
 
 Line = Annotated[str, Field(min_length=1, max_length=500)]
 
@@ -51,7 +51,7 @@ class RepositoryIn(_Request):
 class RollbackIn(_Request):
     """A rollback; `to` left out means the newest earlier release with other content."""
 
-    to: int | None = Field(None, ge=1)
+    to: int | None = Field(None, ge=1, lt=2**63)  # a BIGINT
     reason: Line
     actor: Line = "api"
 
@@ -110,6 +110,19 @@ class HeadOut(BaseModel):
             committed_at=head.committed_at,
             noticed_at=head.noticed_at,
         )
+
+
+class FailureOut(BaseModel):
+    """Why the last poll, sync or rollback failed; it is tried again by itself, but a rollback."""
+
+    code: str
+    message: str
+    hint: str
+    at: datetime
+
+    @classmethod
+    def of(cls, failure: Failure) -> Self:
+        return cls(code=failure.code, message=failure.message, hint=failure.hint, at=failure.at)
 
 
 class ImportErrorOut(BaseModel):
@@ -180,6 +193,7 @@ class RepositoryOut(BaseModel):
     health: HealthBadge
     head: HeadOut | None
     release: DeployedOut | None
+    failure: FailureOut | None
     judged_revision: str | None
     findings: list[FindingOut]
 
@@ -203,6 +217,7 @@ class RepositoryOut(BaseModel):
             health=HealthBadge(state=condition, reason=why),
             head=HeadOut.of(facts.head) if facts.head else None,
             release=DeployedOut.of(facts.deployed) if facts.deployed else None,
+            failure=FailureOut.of(facts.failure) if facts.failure else None,
             judged_revision=facts.judged,
             findings=[FindingOut.of(f) for f in by_severity(facts.findings)],
         )

@@ -219,6 +219,20 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_bundle_release_id"), "bundle", ["release_id"], unique=False)
     op.create_table(
+        "dag_claim",
+        sa.Column("environment_id", sa.BigInteger(), nullable=False),
+        sa.Column("dag_id", sa.Text(), nullable=False),
+        sa.Column("repository_id", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["environment_id"], ["environment.id"], name=op.f("fk_dag_claim_environment_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["repository_id"], ["repository.id"], name=op.f("fk_dag_claim_repository_id")
+        ),
+        sa.PrimaryKeyConstraint("environment_id", "dag_id", name=op.f("pk_dag_claim")),
+    )
+    op.create_index(op.f("ix_dag_claim_repository_id"), "dag_claim", ["repository_id"])
+    op.create_table(
         "deployment",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("repository_id", sa.BigInteger(), nullable=False),
