@@ -173,6 +173,8 @@ def claim_observations(connection: Connection, limit: int) -> list[OpenDeploymen
         .returning(d.id)
     )
     claimed = list(connection.execute(claim).scalars())
+    if not claimed:
+        return []
     rows = connection.execute(_observed().where(d.id.in_(claimed)).order_by(d.id))
     return [OpenDeployment(*row) for row in rows]
 

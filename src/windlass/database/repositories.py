@@ -115,6 +115,8 @@ def claim_due(connection: Connection, limit: int) -> list[DueRepository]:
         .returning(columns.id)
     )
     claimed = list(connection.execute(claim).scalars())
+    if not claimed:
+        return []
     rows = connection.execute(_select().where(columns.id.in_(claimed)).order_by(columns.id))
     return [
         DueRepository(_repository(row), row.settled_revision, row.settled_inputs) for row in rows

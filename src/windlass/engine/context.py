@@ -65,7 +65,8 @@ class ArtifactMemory:
 @dataclass(frozen=True, slots=True)
 class Context:
     """The adapters and rules of one process. `airflows` has a client per environment that has an
-    address; releases of the others are published and never seen live."""
+    address; releases of the others are published and never seen live. `published` is set when this
+    process flipped a pointer, so that its observer need not wait for its next look."""
 
     database: Database
     jobs: Jobs
@@ -77,6 +78,7 @@ class Context:
     airflows: Mapping[str, AirflowClient] = field(default_factory=dict)
     allowed_hosts: Sequence[str] = ()
     artifacts: ArtifactMemory = field(default_factory=ArtifactMemory)
+    published: threading.Event = field(default_factory=threading.Event)
 
     @property
     def inputs(self) -> str:

@@ -16,8 +16,9 @@ from windlass.engine.observe import Observer
 from windlass.engine.tick import repair_pointers
 from windlass.engine.worker import handlers
 
-POLL_LOOP_S = 0.2
-OBSERVE_LOOP_S = 0.1
+POLL_LOOP_S = 0.5
+OBSERVE_LOOP_S = 0.1  # while a deployment is open
+IDLE_OBSERVE_S = 0.5
 TICK_S = 10.0
 GRACE_S = 15.0
 """A worker that was told to stop exits hard after this long: a step is then cut anywhere, which
@@ -35,7 +36,7 @@ def run_worker(context: Context, *, concurrency: int, silent_s: float = SILENT_S
         observer = Observer(context)
         loops = [
             _start("poll", stop, lambda: POLL_LOOP_S * (poll_due(context, executor) < BATCH)),
-            _start("observe", stop, lambda: OBSERVE_LOOP_S * (observer.look() == 0)),
+            _start("observe", stop, lambda: _observe(context, observer)),
             _start("tick", stop, lambda: TICK_S + 0 * repair_pointers(context)),
         ]
         try:
@@ -50,6 +51,15 @@ def run_worker(context: Context, *, concurrency: int, silent_s: float = SILENT_S
             stop.set()
             for loop in loops:
                 loop.join()
+
+
+def _observe(context: Context, observer: Observer) -> float:
+    """Look at open deployments; where there is none, wait for one of ours or a short while."""
+    if observer.look() or observer.is_watching:
+        return OBSERVE_LOOP_S
+    context.published.wait(IDLE_OBSERVE_S)
+    context.published.clear()
+    return 0
 
 
 def _replace(context: Context, job: EndedJob) -> None:

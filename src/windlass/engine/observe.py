@@ -1,6 +1,7 @@
 """Step 5: observe. Asks Airflow until it shows the release, or says that it cannot import it."""
 
 import time
+from dataclasses import dataclass, field
 
 from windlass.database.deployments import (
     OpenDeployment,
@@ -9,7 +10,7 @@ from windlass.database.deployments import (
     record_missing,
 )
 from windlass.database.history import record_event
-from windlass.domain.artifact import EMPTY, Artifact
+from windlass.domain.artifact import EMPTY
 from windlass.domain.errors import AppError
 from windlass.domain.events import Event
 from windlass.domain.observation import (
@@ -23,6 +24,7 @@ from windlass.domain.observation import (
     expect,
 )
 from windlass.domain.release import DeploymentState
+from windlass.domain.repository import RepositoryId
 from windlass.engine.context import Context, log
 from windlass.targets.airflow import AirflowClient
 
@@ -31,14 +33,28 @@ ASK_AGAIN_S = 1.0  # the processor's own loop
 MAX_PARSE_REQUESTS = 100  # beyond that Airflow's own queue is as quick
 
 
+@dataclass(slots=True)
+class _Watch:
+    """What is known of the open deployment of one repository."""
+
+    expected: Expectation
+    asked: dict[str, float] = field(default_factory=dict)  # file → monotonic time of the request
+    missing: tuple[str, ...] | None = None
+    looked_at: float = 0.0
+
+
 class Observer:
     """Looks after open deployments. What it remembers only saves work; losing it loses nothing."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._expectations: dict[int, Expectation] = {}
-        self._missing: dict[int, tuple[str, ...]] = {}
-        self._asked: dict[int, dict[str, float]] = {}  # deployment → file → monotonic time
+        self._watches: dict[RepositoryId, _Watch] = {}
+
+    @property
+    def is_watching(self) -> bool:
+        """Whether a deployment is so fresh that it is looked at several times a second."""
+        recently = time.monotonic() - 0.5
+        return any(watch.looked_at > recently for watch in self._watches.values())
 
     def look(self) -> int:
         """Look once at each open deployment that is due; how many there were."""
@@ -51,73 +67,46 @@ class Observer:
         return len(due)
 
     def _look_at(self, deployment: OpenDeployment, airflow: AirflowClient) -> None:
+        watch = self._watch(deployment)
+        watch.looked_at = time.monotonic()
         try:
-            expected = self._expectation(deployment)
             dags = airflow.list_dags(deployment.bundle)
-            observed = compare(expected, dags, airflow.list_import_errors(deployment.bundle))
+            errors = airflow.list_import_errors(deployment.bundle)
+            observed = compare(watch.expected, dags, errors)
             if isinstance(observed, Waiting):
-                self._ask_to_parse(deployment, airflow, dags, expected.files, observed)
+                _ask_to_parse(watch, airflow, dags, observed)
         except AppError as error:
-            self._note_missing(deployment, (f"an answer: {error.code} {error.message}",))
-            return
-        self._conclude(deployment, observed)
+            observed = Waiting((f"an answer: {error.code} {error.message}",))
+        self._conclude(deployment, watch, observed)
 
-    def _ask_to_parse(
-        self,
-        deployment: OpenDeployment,
-        airflow: AirflowClient,
-        dags: list[SeenDag],
-        files: frozenset[str],
-        waiting: Waiting,
-    ) -> None:
-        """Ask at once for every file that must be parsed, later for those parsed too early."""
-        asked = self._asked.setdefault(deployment.id, {})
-        now = time.monotonic()
-        for dag in dags:
-            again = (
-                dag.path in waiting.parsed_too_early and now > asked.get(dag.path, 0) + ASK_AGAIN_S
-            )
-            first = dag.path in files and dag.path not in asked
-            if again or (first and len(asked) < MAX_PARSE_REQUESTS):
-                asked[dag.path] = now
-                airflow.parse_file(dag.file_token)
-
-    def _expectation(self, deployment: OpenDeployment) -> Expectation:
-        known = self._expectations.get(deployment.id)
-        if known is None:
-            new, old = self._artifact(deployment.artifact), EMPTY
-            if deployment.replaces_artifact is not None:
-                old = self._artifact(deployment.replaces_artifact)
-            known = expect(deployment.release_id, old, new, deployment.published_at)
-            self._expectations[deployment.id] = known
+    def _watch(self, deployment: OpenDeployment) -> _Watch:
+        known = self._watches.get(deployment.repository_id)
+        if known is None or known.expected.release_id != deployment.release_id:
+            with self._context.database.transaction() as connection:
+                new = self._context.artifacts.get(connection, deployment.artifact)
+                old = EMPTY
+                if deployment.replaces_artifact is not None:
+                    old = self._context.artifacts.get(connection, deployment.replaces_artifact)
+            known = _Watch(expect(deployment.release_id, old, new, deployment.published_at))
+            self._watches[deployment.repository_id] = known
         return known
 
-    def _artifact(self, digest: str) -> Artifact:
-        with self._context.database.transaction() as connection:
-            return self._context.artifacts.get(connection, digest)
-
-    def _conclude(self, deployment: OpenDeployment, observed: Observed) -> None:
+    def _conclude(self, deployment: OpenDeployment, watch: _Watch, observed: Observed) -> None:
         if isinstance(observed, Live):
             self._close(deployment, DeploymentState.LIVE, Event.DEPLOYMENT_LIVE, [])
         elif isinstance(observed, Broken):
             errors = [{"path": e.path, "text": e.text[-2000:]} for e in observed.errors]
             self._close(deployment, DeploymentState.FAILED, Event.DEPLOYMENT_FAILED, errors)
-        else:
-            self._note_missing(deployment, observed.missing)
-
-    def _note_missing(self, deployment: OpenDeployment, missing: tuple[str, ...]) -> None:
-        """Record and log what is missing, once for as long as it stays the same."""
-        if missing == self._missing.get(deployment.id):
-            return
-        self._missing[deployment.id] = missing
-        with self._context.database.transaction() as connection:
-            record_missing(connection, deployment.id, list(missing[:20]))
-        log.info(
-            Event.DEPLOYMENT_UNSEEN,
-            repository=deployment.repository,
-            release=deployment.release_id,
-            missing=list(missing[:3]),
-        )
+        elif observed.missing != watch.missing:  # told once for as long as it stays the same
+            watch.missing = observed.missing
+            with self._context.database.transaction() as connection:
+                record_missing(connection, deployment.id, list(observed.missing[:20]))
+            log.info(
+                Event.DEPLOYMENT_UNSEEN,
+                repository=deployment.repository,
+                release=deployment.release_id,
+                missing=list(observed.missing[:3]),
+            )
 
     def _close(
         self,
@@ -126,10 +115,7 @@ class Observer:
         event: Event,
         errors: list[dict[str, str]],
     ) -> None:
-        self._expectations.pop(deployment.id, None)
-        self._asked.pop(deployment.id, None)
-        self._missing.pop(deployment.id, None)
-        files = [error["path"] for error in errors]
+        self._watches.pop(deployment.repository_id, None)
         with self._context.database.transaction() as connection:
             if not close_deployment(connection, deployment.id, state, errors):
                 return
@@ -138,6 +124,22 @@ class Observer:
                 event,
                 repository_id=deployment.repository_id,
                 release_id=deployment.release_id,
-                files=files,
+                files=[error["path"] for error in errors],
             )
         log.info(event, repository=deployment.repository, release=deployment.release_id)
+
+
+def _ask_to_parse(
+    watch: _Watch, airflow: AirflowClient, dags: list[SeenDag], waiting: Waiting
+) -> None:
+    """Ask at once for every file that must be parsed, later for those parsed too early."""
+    now = time.monotonic()
+    for dag in dags:
+        asked_at = watch.asked.get(dag.path)
+        if asked_at is None:
+            wanted = dag.path in watch.expected.files and len(watch.asked) < MAX_PARSE_REQUESTS
+        else:
+            wanted = dag.path in waiting.parsed_too_early and now > asked_at + ASK_AGAIN_S
+        if wanted:
+            watch.asked[dag.path] = now
+            airflow.parse_file(dag.file_token)

@@ -101,4 +101,5 @@ def project_pointer(context: Context, environment: str, bundle: str) -> bool:
         flipped = context.store.write_pointer(environment, bundle, binding.release_id)
         if binding.release_id is not None:
             mark_published(connection, binding.release_id)
+    context.published.set()
     return flipped
