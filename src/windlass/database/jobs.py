@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import procrastinate
 from procrastinate.jobs import Status
+from procrastinate.worker import Worker
 from sqlalchemy.engine import Connection
 
 from windlass.domain.errors import Unavailable
@@ -121,21 +122,42 @@ class JobWorker:
         # more jobs than `concurrency` and keep the rest in `doing`, holding their locks.
         executor = ThreadPoolExecutor(self._concurrency, thread_name_prefix="job")
         asyncio.get_running_loop().set_default_executor(executor)
-        async with self._app.open_async():
+        async with self._opened():
             reaper = asyncio.create_task(self._end_stalled(on_ended))
+            worker = Worker(
+                self._app,
+                concurrency=self._concurrency,
+                delete_jobs="always",
+                fetch_job_polling_interval=FETCH_S,
+                update_heartbeat_interval=HEARTBEAT_S,
+                stalled_worker_timeout=self._silent_s,
+                shutdown_graceful_timeout=10,
+                # Its handlers would take the place of ours, which start the watchdog.
+                install_signal_handlers=False,
+            )
+            # Never cancelled itself: before Python 3.12, a cancellation that meets the end of a
+            # query is lost (asyncio.wait_for, gh-86296).
+            working = asyncio.create_task(worker.run())  # type: ignore[no-untyped-call]  # theirs
             try:
-                await self._app.run_worker_async(
-                    concurrency=self._concurrency,
-                    delete_jobs="always",
-                    fetch_job_polling_interval=FETCH_S,
-                    update_heartbeat_interval=HEARTBEAT_S,
-                    stalled_worker_timeout=self._silent_s,
-                    shutdown_graceful_timeout=10,
-                    # Its handlers would take the place of ours, which start the watchdog.
-                    install_signal_handlers=False,
-                )
+                await asyncio.shield(working)
             finally:
                 reaper.cancel()
+                while not working.done():
+                    # Again and again: it forgets what it is told before it runs.
+                    worker.stop()  # type: ignore[no-untyped-call]  # theirs
+                    await asyncio.wait([working], timeout=0.1)
+
+    @contextlib.asynccontextmanager
+    async def _opened(self) -> AsyncIterator[None]:
+        """The queue's connections. Opening them is never cut: tasks of a pool that is half open
+        outlive their cancellation (psycopg_pool 3.3), and the loop would wait for them for ever."""
+        opening = asyncio.ensure_future(self._app.open_async())
+        try:
+            await asyncio.shield(opening)
+            yield
+        finally:
+            await opening
+            await self._app.close_async()
 
     def _register(self, name: str, handler: Handler) -> None:
         def run(context: procrastinate.JobContext, /, **arguments: Any) -> None:

@@ -25,7 +25,10 @@ _ROOT = "/api/v1/repositories"
 
 @app.command(epilog="Example: windlass repo add https://git.example/team/dags --branch main")
 def add(
-    url: Annotated[str, typer.Argument(help="https:// or http:// URL, without user or password.")],
+    url: Annotated[
+        str,
+        typer.Argument(metavar="URL", help="https:// or http:// URL, without user or password."),
+    ],
     name: Annotated[str | None, typer.Option(help="Default: the last part of the URL.")] = None,
     namespace: Annotated[str | None, typer.Option(help="Its owner; default: the name.")] = None,
     environment: Annotated[str | None, typer.Option(help="Which Airflow it goes to.")] = None,
