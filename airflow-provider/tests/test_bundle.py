@@ -5,11 +5,11 @@ import random
 import shutil
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
+import pendulum
 import pytest
 from airflow.dag_processing.bundles import base
 from published import Publisher
@@ -21,7 +21,8 @@ Make = Callable[..., Any]
 
 def version_of(bundle: Any) -> str | None:
     found = bundle.get_current_version()
-    return getattr(found, "version", found)
+    version: str | None = getattr(found, "version", found)
+    return version
 
 
 def shown_by(bundle: Any) -> tuple[str | None, str]:
@@ -174,7 +175,7 @@ def test_airflow_can_collect_a_stale_version_and_use_it_again(
     bundle = make_bundle(version=version)
     used = tmp_path / "used"
     used.touch()
-    info = base.TrackedBundleVersionInfo(used, version=version, dt=datetime.now(UTC))
+    info = base.TrackedBundleVersionInfo(used, version=version, dt=pendulum.now("UTC"))
     base.BundleUsageTrackingManager._remove_stale_bundle("orders", info)
     collected = (bundle.versions_dir / version).exists()
     bundle.initialize()

@@ -1,12 +1,13 @@
 """Each way in which a store can be wrong is an error that says so, and changes nothing."""
 
 import shutil
+import traceback
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.exceptions import AirflowException
 from published import STORAGE, Publisher
 
 from windlass_airflow.store import BundleError
@@ -26,7 +27,17 @@ def refusal(act: Callable[[], object]) -> str:
 
 
 def test_airflow_survives_the_error_at_start() -> None:
-    assert issubclass(BundleError, AirflowException)
+    assert issubclass(BundleError, import_module("airflow.exceptions").AirflowException)
+
+
+@pytest.mark.parametrize("gone", ["", "environments/default/bundles/orders"])
+def test_a_refusal_is_one_short_traceback(make_bundle: Make, store: Publisher, gone: str) -> None:
+    bundle = make_bundle()
+    (store.root / gone).rename(store.root.with_name("away"))
+    with pytest.raises(BundleError) as caught:
+        bundle.refresh()
+
+    assert "".join(traceback.format_exception(caught.value)).count("Traceback") == 1
 
 
 @pytest.mark.parametrize("method", ["initialize", "refresh"])

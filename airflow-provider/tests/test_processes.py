@@ -66,7 +66,7 @@ def children(
     """Two processes that flip and one that reads, all of them at work."""
     make_bundle()
     assert os.environ[STORAGE] == str(tmp_path / "bundles")
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("fork")  # Airflow forks too, and is imported only once
     stop = context.Event()
     queues: list[Queue[Any]] = [context.Queue() for _ in range(3)]
     for act, queue in zip((_flip_until, _flip_until, _read_until), queues, strict=True):

@@ -24,7 +24,7 @@ SOURCE = Path(__file__).parents[1] / "src"
 AIRFLOW = Path(sys.executable).with_name("airflow")
 START_S = 60
 SEEN_S = 30
-AWAY_S = 10
+AWAY_S = 3
 """Longer than every clock below together, so that a DAG which could go stale would."""
 
 ORDERS = """
@@ -45,7 +45,7 @@ def environment(home: Path, store: Path) -> dict[str, str]:
         {
             "name": name,
             "classpath": "windlass_airflow.bundle.WindlassBundle",
-            "kwargs": {"store": str(store), "refresh_interval": 1},
+            "kwargs": {"store": str(store), "refresh_interval": 0},
         }
         for name in ("orders", "free")
     ]
@@ -57,11 +57,11 @@ def environment(home: Path, store: Path) -> dict[str, str]:
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles),
         STORAGE: str(home / "bundles"),
-        "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
+        "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "0",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "1",
-        "AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "4",
+        "AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "1",
         "AIRFLOW__DAG_PROCESSOR__STALE_BUNDLE_CLEANUP_INTERVAL": "0",
-        "AIRFLOW__SCHEDULER__PARSING_CLEANUP_INTERVAL": "1",
+        "AIRFLOW__SCHEDULER__PARSING_CLEANUP_INTERVAL": "0",
     }
 
 
@@ -94,10 +94,7 @@ class Processor:
         """End it and all its children, if it runs."""
         if self.running is None:
             return
-        self.running.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            self.running.wait(10)
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError):  # not SIGTERM: Airflow may take 10 s and more over it
             os.killpg(self.running.pid, signal.SIGKILL)
         self.running.wait(10)
         self.running = None

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException
 
 FORMAT = 1
 """The only layout this provider reads: of `store.json` and of the pointers."""
@@ -28,7 +28,9 @@ class BundleError(AirflowException):
     """A bundle cannot be served now; Airflow keeps what it has and asks again.
 
     It has to be an `AirflowException`: from `initialize()`, Airflow 3.1 and 3.2 catch nothing
-    else, and any other exception there ends the DAG processor.
+    else, and any other exception there ends the DAG processor. Airflow logs each one with its
+    traceback, for every bundle and every few seconds; so those below say in their text what the
+    file system said, and hide the OSError, which would treble the log.
     """
 
 
@@ -78,7 +80,7 @@ class Store:
         try:
             content = _read_document(where)
         except OSError as error:
-            raise _no_store(where, f"it cannot be read ({error.strerror})") from error
+            raise _no_store(where, f"it cannot be read ({error.strerror})") from None
         document = _parse_object(content)
         environments = document.get("environments")
         if not _is_ours(document) or not isinstance(environments, dict):
@@ -119,22 +121,24 @@ class Store:
                 expected="a file that Windlass writes for each bundle of the environment",
                 remedy=f'Check that Windlass knows a bundle named "{bundle}" in environment '
                 f'"{self.environment}", and that the whole store is mounted.',
-            ) from error
+            ) from None
 
     def parse_pointer(self, bundle: str, content: bytes) -> str | None:
         """The release id; None means unbound, said in so many words. Raises BUNDLE005."""
         document = _parse_object(content)
         release = document.get("release", "")
-        bound = isinstance(release, str) and is_release(release)
-        if not _is_ours(document) or not (bound or release is None):
-            raise bundle_error(
-                "BUNDLE005",
-                where=self.pointer(bundle),
-                wrong=f"this is not a pointer of format {FORMAT}: {_excerpt(content)}",
-                expected=_POINTER_SHAPE,
-                remedy=_UPGRADE + "let Windlass write it again.",
-            )
-        return release
+        if _is_ours(document):
+            if release is None:
+                return None
+            if isinstance(release, str) and is_release(release):
+                return release
+        raise bundle_error(
+            "BUNDLE005",
+            where=self.pointer(bundle),
+            wrong=f"this is not a pointer of format {FORMAT}: {_excerpt(content)}",
+            expected=_POINTER_SHAPE,
+            remedy=_UPGRADE + "let Windlass write it again.",
+        )
 
     def check_tree(self, release: str) -> None:
         """Raise BUNDLE001 to 003, or BUNDLE006 if only this release has no tree."""
