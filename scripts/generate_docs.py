@@ -49,6 +49,7 @@ PREFIXES = {
     "REL": "Releases and rollbacks.",
     "REPO": "The registration of a repository.",
     "STORE": "The store: the folder of releases and pointers that Airflow mounts.",
+    "STR": "Structure: what files of a release may not hold beside those of other releases.",
     "SYN": "Syntax: files that Python cannot read.",
     "SYNC": "The sync of a repository.",
     "WIND": "A bug of Windlass: please report it.",

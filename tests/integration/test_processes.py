@@ -209,18 +209,18 @@ class Recorder:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_supervise_stops_its_children_on_a_signal(number: signal.Signals, code: int) -> None:
-    events = Recorder(number, lambda names: names == ["child:started"] * 2)
+    events = Recorder(number, lambda names: names == ["process:started"] * 2)
     commands = {"api": shell("exec sleep 60"), "worker": shell("exec sleep 60")}
 
     assert supervise(commands, on_event=events) == code
-    assert events.names == ["child:started"] * 2 + ["supervisor:stopping", "supervisor:stopped"]
+    assert events.names == ["process:started"] * 2 + ["process:stopping", "process:stopped"]
     assert [runs(int(str(facts["pid"]))) for facts in events.facts[:2]] == [False, False]
 
 
 def test_supervise_restarts_with_a_growing_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "FIRST_RESTART_S", 0.02)
     monkeypatch.setattr(processes, "LAST_RESTART_S", 0.05)
-    events = Recorder(signal.SIGTERM, lambda names: names.count("child:ended") == 4)
+    events = Recorder(signal.SIGTERM, lambda names: names.count("process:ended") == 4)
     supervise({"worker": shell("exit 5")}, on_event=events)
 
     ended = [facts for facts in events.facts if "restart_in_s" in facts]
@@ -233,7 +233,7 @@ def test_supervise_restarts_with_a_growing_delay(monkeypatch: pytest.MonkeyPatch
 def test_supervise_forgets_the_delay_after_a_steady_life(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "FIRST_RESTART_S", 0.02)
     monkeypatch.setattr(processes, "STEADY_S", 0.0)
-    events = Recorder(signal.SIGTERM, lambda names: names.count("child:ended") == 3)
+    events = Recorder(signal.SIGTERM, lambda names: names.count("process:ended") == 3)
     supervise({"worker": shell("exit 0")}, on_event=events)
 
     assert [facts["restart_in_s"] for facts in events.facts if "restart_in_s" in facts] == [
@@ -242,18 +242,18 @@ def test_supervise_forgets_the_delay_after_a_steady_life(monkeypatch: pytest.Mon
 
 
 def test_supervise_keeps_trying_a_program_that_is_not_there() -> None:
-    events = Recorder(signal.SIGTERM, lambda names: "child:ended" in names)
+    events = Recorder(signal.SIGTERM, lambda names: "process:ended" in names)
     code = supervise({"api": Command(argv=["/nowhere"], env=ENV)}, on_event=events)
 
     assert (code, events.names) == (
         0,
-        ["child:ended", "supervisor:stopping", "supervisor:stopped"],
+        ["process:ended", "process:stopping", "process:stopped"],
     )
 
 
 def test_supervise_gives_the_signal_handlers_back() -> None:
     before = signal.getsignal(signal.SIGTERM)
-    events = Recorder(signal.SIGTERM, lambda names: names == ["child:started"])
+    events = Recorder(signal.SIGTERM, lambda names: names == ["process:started"])
     supervise({"api": shell("exec sleep 60")}, on_event=events)
 
     assert signal.getsignal(signal.SIGTERM) == before

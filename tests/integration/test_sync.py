@@ -353,3 +353,19 @@ def test_a_rollback_that_cannot_be_published_leaves_no_quarantine(
     failure = status_of(context).facts.failure
     assert failure is not None
     assert failure.code == "STORE004"
+
+
+def test_a_second_rollback_is_refused_while_one_waits(
+    context: Context, origin: Origin, registration: Registration
+) -> None:
+    for word in ("one", "two", "three"):
+        origin.push(word, {"orders.py": ORDERS + f"# {word}\n"})
+        if word == "one":
+            repository = register(context, registration)
+        run_sync(context, repository)
+    request_rollback(context, "dags", ReleaseId(2), actor="alice", reason="first")
+
+    with pytest.raises(Conflict) as refused:
+        request_rollback(context, "dags", ReleaseId(1), actor="bob", reason="second")
+
+    assert refused.value.message == "a rollback of 'dags' is waiting already"

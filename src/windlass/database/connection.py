@@ -12,6 +12,8 @@ from sqlalchemy.engine import Connection, Engine
 from windlass.database.tables import SCHEMA_VERSION
 from windlass.domain.errors import Unavailable
 
+IDLE_LIMIT_MS = 15_000
+"""A process that is stopped inside a transaction loses it: the rows it locked are free again."""
 LOCK_LIMIT_MS = 4_000
 STATEMENT_LIMIT_MS = 30_000
 
@@ -44,7 +46,7 @@ class Database:
             connect_timeout=5,
             application_name="windlass",
             options=f"-c lock_timeout={LOCK_LIMIT_MS} -c statement_timeout={STATEMENT_LIMIT_MS} "
-            "-c timezone=UTC",
+            f"-c idle_in_transaction_session_timeout={IDLE_LIMIT_MS} -c timezone=UTC",
         )
 
     @contextlib.contextmanager

@@ -166,6 +166,8 @@ class JobWorker:
         self._app.task(name=name, pass_context=True)(run)
 
     async def _end_stalled(self, on_ended: Callable[[EndedJob], None]) -> None:
+        loop = asyncio.get_running_loop()
+        executor = ThreadPoolExecutor(1, thread_name_prefix="ended")  # the jobs' own may be busy
         while True:
             with contextlib.suppress(procrastinate.exceptions.ConnectorException, Unavailable):
                 jobs = await self._app.job_manager.get_stalled_jobs(
@@ -173,7 +175,8 @@ class JobWorker:
                 )
                 for job in jobs:
                     # First told, then ended: should we die between, it is told once more.
-                    await asyncio.to_thread(on_ended, EndedJob(job.task_name, job.task_kwargs))
+                    ended = EndedJob(job.task_name, job.task_kwargs)
+                    await loop.run_in_executor(executor, on_ended, ended)
                     # Not retry_job: with a twin waiting on the queueing lock it would stick.
                     await self._app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
             await asyncio.sleep(self._silent_s / 4)

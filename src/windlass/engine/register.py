@@ -103,7 +103,8 @@ def request_rollback(
     """Ask for a rollback and return the release whose content will come back.
 
     `to` None means the newest earlier release with other content. Raises Conflict REL004 where
-    there is none or the current release has that content, NotFound REL001 for an unknown one.
+    there is none or the current release has that content, REL006 where a rollback waits already,
+    NotFound REL001 for an unknown one.
     """
     with context.database.transaction() as connection:
         repository = get_repository(connection, name)
@@ -125,7 +126,12 @@ def request_rollback(
             raise Conflict(
                 "REL004", f"release #{current.id} has the content of #{target.id} already"
             )
-        context.jobs.defer_rollback(
+        if not context.jobs.defer_rollback(
             connection, repository.id, to=target.id, actor=actor, reason=reason
-        )
+        ):
+            raise Conflict(
+                "REL006",
+                f"a rollback of {name!r} is waiting already",
+                f"See how far it is: windlass repo show {name}",
+            )
     return target.id

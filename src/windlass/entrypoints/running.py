@@ -1,10 +1,12 @@
 """`windlass up`: the database, the API and the worker, as one supervised whole."""
 
+import fcntl
 import os
 import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 import structlog
 
@@ -22,13 +24,14 @@ log = structlog.get_logger()
 def run_up(settings: Settings) -> int:
     """Run until SIGTERM or SIGINT; the exit code. Nothing it started is left running.
 
-    Raises Invalid CFG005 where another process has the port.
+    Raises Invalid CFG005 where another process has the port, CFG006 where one has the home.
     """
     _check_port(settings.api_port)
     configure_logs(settings.log_format, "up")
     settings.home.mkdir(parents=True, exist_ok=True)
     ensure_token(settings.token_file)
     postgres = None if settings.database_url else embedded_postgres(settings)
+    alone = _be_alone(settings.home)
     try:
         if postgres is not None:
             postgres.start()
@@ -44,6 +47,7 @@ def run_up(settings: Settings) -> int:
     finally:
         if postgres is not None:
             postgres.stop()
+        alone.close()
 
 
 def part_commands(
@@ -67,6 +71,22 @@ def part_commands(
         )
         for part in ("api", "worker")
     }
+
+
+def _be_alone(home: Path) -> IO[bytes]:
+    """Keep the home to ourselves until the file is closed: of two that share a database server,
+    the first to end would stop it for both."""
+    file = (home / "up.lock").open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise Invalid(
+            "CFG006",
+            f"another `windlass up` runs in {str(home)!r}",
+            "Stop it first, or set WINDLASS_HOME to a folder of its own.",
+        ) from error
+    return file
 
 
 def _check_port(port: int) -> None:

@@ -1,12 +1,20 @@
 """Calls the API for the command line."""
 
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
 from windlass.domain.errors import Invalid, Unavailable
 from windlass.entrypoints.failures import error_of
 from windlass.settings import Settings, load_settings
+
+ROOT = "/api/v1/repositories"
+
+
+def address_of(name: str) -> str:
+    """The address of a repository; any text is a name here, the API judges it."""
+    return f"{ROOT}/{quote(name, safe='')}"
 
 
 class Client:

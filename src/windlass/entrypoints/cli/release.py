@@ -11,7 +11,6 @@ from windlass.entrypoints.cli.render import Output, age, badge, print_json, tabl
 
 app = typer.Typer(no_args_is_help=True, help="List releases, and roll back.")
 Name = Annotated[str, typer.Argument(help="The repository's name.", metavar="REPOSITORY")]
-_ROOT = "/api/v1/repositories"
 _WAIT_S = 60
 
 
@@ -22,9 +21,9 @@ def list_all(
     output: Output = "text",
 ) -> None:
     """List the releases of a repository, newest first."""
-    from windlass.entrypoints.cli.client import Client
+    from windlass.entrypoints.cli.client import Client, address_of
 
-    found = Client().get(f"{_ROOT}/{name}/releases?limit={limit}")
+    found = Client().get(f"{address_of(name)}/releases?limit={limit}")
     if output == "json":
         print_json(found)
     elif not found:
@@ -48,18 +47,18 @@ def rollback(
 
     The release that it replaces is quarantined: the next poll does not bring its content back.
     """
-    from windlass.entrypoints.cli.client import Client
+    from windlass.entrypoints.cli.client import Client, address_of
 
     client = Client()
-    failed_before = client.get(f"{_ROOT}/{name}")["failure"]
+    failed_before = client.get(address_of(name))["failure"]
     body = {"to": to, "reason": reason, "actor": getpass.getuser()}
-    target = client.post(f"{_ROOT}/{name}/rollback", body)["content_of"]
+    target = client.post(f"{address_of(name)}/rollback", body)["content_of"]
     typer.echo(f"Rolling {name} back to the content of release #{target} …")
     if not wait:
         return
     began = time.monotonic()
     while True:
-        found = client.get(f"{_ROOT}/{name}")
+        found = client.get(address_of(name))
         if _is_done(found, target):
             break
         failure = found["failure"]

@@ -20,7 +20,6 @@ from windlass.entrypoints.cli.render import (
 
 app = typer.Typer(no_args_is_help=True, help="Add repositories, and see where each one is.")
 Name = Annotated[str, typer.Argument(help="The repository's name.", metavar="NAME")]
-_ROOT = "/api/v1/repositories"
 
 
 @app.command(epilog="Example: windlass repo add https://git.example/team/dags --branch main")
@@ -47,7 +46,7 @@ def add(
 
     For a private one: windlass repo add URL --username ci --password-stdin < token
     """
-    from windlass.entrypoints.cli.client import Client
+    from windlass.entrypoints.cli.client import ROOT, Client
 
     body = {
         "url": url,
@@ -60,7 +59,7 @@ def add(
         "auth": _auth(username, password_stdin=password_stdin),
         "actor": getpass.getuser(),
     }
-    added = Client().post(_ROOT, {key: value for key, value in body.items() if value is not None})
+    added = Client().post(ROOT, {key: value for key, value in body.items() if value is not None})
     if output == "json":
         print_json(added)
         return
@@ -71,9 +70,9 @@ def add(
 @app.command("list", epilog="Example: windlass repo list --output json")
 def list_all(output: Output = "text") -> None:
     """List all repositories with both badges."""
-    from windlass.entrypoints.cli.client import Client
+    from windlass.entrypoints.cli.client import ROOT, Client
 
-    found = Client().get(_ROOT)
+    found = Client().get(ROOT)
     if output == "json":
         print_json(found)
     elif not found:
@@ -88,17 +87,17 @@ def list_all(output: Output = "text") -> None:
 @app.command(epilog="Example: windlass repo show team-dags")
 def show(name: Name, output: Output = "text") -> None:
     """Show one repository: where its head is, and why."""
-    from windlass.entrypoints.cli.client import Client
+    from windlass.entrypoints.cli.client import Client, address_of
 
     client = Client()
-    found = client.get(f"{_ROOT}/{name}")
+    found = client.get(address_of(name))
     if output == "json":
         print_json(found)
         return
     for line in _lines(found):
         typer.echo(line)
     typer.echo("\nHistory")
-    for event in client.get(f"{_ROOT}/{name}/events?limit=12"):
+    for event in client.get(f"{address_of(name)}/events?limit=12"):
         typer.echo(_event_line(event))
 
 
@@ -108,16 +107,16 @@ def sync(
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is settled.")] = False,
 ) -> None:
     """Sync now instead of at the next poll."""
-    from windlass.entrypoints.cli.client import Client
+    from windlass.entrypoints.cli.client import Client, address_of
 
     client = Client()
-    queued = client.post(f"{_ROOT}/{name}/sync")["queued"]
+    queued = client.post(f"{address_of(name)}/sync")["queued"]
     typer.echo("Asked for a sync." if queued else "A sync is waiting already.")
     if not wait:
         return
     deadline = time.monotonic() + 120
     time.sleep(0.3)  # the sync that was asked for begins
-    while (found := client.get(f"{_ROOT}/{name}"))["sync"]["state"] in ("syncing", "new"):
+    while (found := client.get(address_of(name)))["sync"]["state"] in ("syncing", "new"):
         if time.monotonic() > deadline:
             break
         time.sleep(0.2)
