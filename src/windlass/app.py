@@ -23,6 +23,20 @@ def embedded_postgres(settings: Settings) -> EmbeddedPostgres:
     return EmbeddedPostgres(settings.home / "postgres")
 
 
+def make_home(home: Path) -> None:
+    """Make the folder of everything Windlass keeps, whatever the umask: Airflow's account may pass
+    through it to the store, and nobody else may write. Raises Invalid CFG007 where others may."""
+    if not home.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        home.chmod(0o711)
+    if home.stat().st_mode & 0o022:
+        raise Invalid(
+            "CFG007",
+            f"other accounts may write in {str(home)!r}, where keys and tokens are kept",
+            f"chmod go-w {home}",
+        )
+
+
 def open_database(settings: Settings) -> Database:
     """The database in use; raises Unavailable where the embedded server is not running."""
     url = settings.database_url
@@ -51,7 +65,7 @@ def build_context(settings: Settings, database: Database) -> Context:
 
 def prepare(settings: Settings, context: Context) -> None:
     """Migrate the database, declare the environment with its pool, and write every pointer."""
-    settings.home.mkdir(parents=True, exist_ok=True)
+    make_home(settings.home)
     context.mirrors.mkdir(mode=0o700, exist_ok=True)  # source code that not every account may read
     context.database.migrate()
     declare(context, settings.environment, str(uuid.uuid4()), bundle_names(settings.bundles))

@@ -61,7 +61,7 @@ class Settings(BaseSettings):
         description="Git hosts, addresses or networks that may be private, separated by commas.",
     )
     sync_interval: str = Field("60s", description="How often a repository is polled by default.")
-    concurrency: int = Field(4, ge=1, le=64, description="How many repositories sync at a time.")
+    concurrency: int = Field(4, ge=1, le=24, description="How many repositories sync at a time.")
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="json, console, or auto: console on a terminal."
     )

@@ -301,7 +301,7 @@ def test_a_rollback_brings_the_content_of_the_release_before(
 
     answer = alice.post(f"{REPOSITORIES}/dags/rollback", json={"reason": "bad", "actor": "alice"})
     handlers(context)["rollback"](
-        repository.id, to=1, actor="alice", reason="bad", should_abort=lambda: False
+        repository.id, to=1, bad=2, actor="alice", reason="bad", should_abort=lambda: False
     )
 
     assert (answer.status_code, answer.json()) == (202, {"content_of": 1})

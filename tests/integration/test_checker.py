@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ def doubling(depth: int) -> bytes:
 
 
 SLOW = doubling(17)  # seconds, and memory below the limit
+SLOWISH = doubling(15)  # a moment longer than one turn
 HUGE = doubling(19)  # memory beyond any limit
 
 
@@ -109,6 +111,56 @@ def test_a_file_that_wants_all_memory_is_refused_and_this_process_is_none_the_wo
     codes = [finding.code for finding in judged["huge.py"].findings]
     assert codes in (["SYN002"], ["SYN003"])  # Python gave up in order, or was killed by it
     assert judged["good.py"] == Judgement((), GOOD_OUTLINE)
+
+
+def not_looked_at(path: str, why: str) -> Judgement:
+    [finding] = died(path).findings
+    message = f"the file was not looked at: {why}"
+    return Judgement((replace(finding, message=message),), None)
+
+
+@pytest.mark.parametrize("count", [10, 60])
+def test_files_left_when_a_call_is_out_of_time_are_denied_unseen(count: int) -> None:
+    checker = Checker(PYTHON, size=1, call_limit_s=0.0001)
+    files = {f"{number}.py": GOOD for number in range(count)}
+    try:
+        judged = checker.judge_files(files)
+    finally:
+        checker.close()
+
+    why = "the files before it took longer than 0.0001 s"
+    unseen = {path: not_looked_at(path, why) for path in list(files)[1:]}
+    assert judged == {"0.py": Judgement((), GOOD_OUTLINE)} | unseen
+
+
+def test_files_after_so_many_that_killed_their_process_are_denied_unseen() -> None:
+    checker = Checker(PYTHON, size=1, file_limit_s=0.3, max_deaths=2)
+    try:
+        judged = checker.judge_files({"a.py": SLOW, "b.py": GOOD, "c.py": SLOW, "d.py": GOOD})
+        again = judge(checker, GOOD)
+    finally:
+        checker.close()
+
+    assert judged == {
+        "a.py": died("a.py", "0.3"),
+        "b.py": Judgement((), GOOD_OUTLINE),
+        "c.py": died("c.py", "0.3"),
+        "d.py": not_looked_at("d.py", "2 files before it could not be checked either"),
+    }
+    assert again == Judgement((), GOOD_OUTLINE)  # another call has its own limits
+
+
+def test_a_tree_with_slow_files_makes_others_wait_for_one_of_them_at_most(one: Checker) -> None:
+    slow = {f"{number}.py": SLOWISH + b"#%d" % number for number in range(20)}
+    before = children()
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(one.judge_files, slow)
+        poll(lambda: any(_cpu_seconds(pid) > 0.05 for pid in new_children(before)))
+        others = [judge(one, GOOD) for _ in range(3)]
+        was_done = asked.done()
+
+    assert others == [Judgement((), GOOD_OUTLINE)] * 3
+    assert (was_done, list(asked.result())) == (False, list(slow))
 
 
 def test_a_process_killed_while_idle_is_replaced_unseen(one: Checker) -> None:
@@ -295,7 +347,7 @@ from pathlib import Path
 from windlass.sandbox.checker import Checker
 checker = Checker(Path(sys.argv[1]), size=1)
 checker.judge_files({"a.py": b""})
-process = checker._idle.get()._process
+process = checker._pool.processes[0]._process
 print(process.pid, flush=True)
 time.sleep(60)
 """

@@ -327,7 +327,6 @@ Crashing({"a.py": DAG, "z": "1"}).write(Store(Path(sys.argv[1])), TWO)
         ([ONE], [True], ONE),
         ([ONE, ONE], [True, False], ONE),
         ([ONE, THREE], [True, True], THREE),
-        ([THREE, ONE], [True, False], THREE),
         ([None], [True], None),
         ([None, TWO], [True, True], TWO),
     ],
@@ -337,6 +336,18 @@ def test_a_pointer_goes_forward_only(
 ) -> None:
     assert [store.write_pointer("default", "one", step) for step in steps] == flipped
     assert store.read_pointer("default", "one") == named
+
+
+@pytest.mark.parametrize("lower", [ONE, None])
+def test_a_pointer_that_names_a_newer_release_is_told_and_stays(
+    store: Store, lower: ReleaseId | None
+) -> None:
+    store.write_pointer("default", "one", THREE)
+
+    with pytest.raises(Conflict) as refused:
+        store.write_pointer("default", "one", lower)
+
+    assert (refused.value.code, store.read_pointer("default", "one")) == ("STORE005", THREE)
 
 
 def test_the_pointer_file_is_what_the_contract_says(store: Store) -> None:

@@ -15,13 +15,14 @@ from tests.integration.conftest import (
     run_sync,
     status_of,
 )
+from windlass.database.claims import claim
 from windlass.database.history import list_events
-from windlass.database.repositories import list_repository_names, take_lease
+from windlass.database.repositories import claim_due, list_repository_names, take_lease
 from windlass.database.status import list_releases
 from windlass.domain.errors import Conflict, Invalid
 from windlass.domain.finding import Severity
 from windlass.domain.release import DeploymentState, ReleaseId
-from windlass.domain.repository import SyncState
+from windlass.domain.repository import Repository, SyncState
 from windlass.domain.status import sync_state
 from windlass.engine.context import Context
 from windlass.engine.register import Registration, request_rollback
@@ -37,9 +38,15 @@ def roll_back(context: Context, to: int | None = None) -> None:
     target = request_rollback(
         context, "dags", ReleaseId(to) if to else None, actor="alice", reason="wrong totals"
     )
-    repository = status_of(context).repository
+    status = status_of(context)
+    assert status.facts.deployed is not None
     handlers(context)["rollback"](
-        repository.id, to=target, actor="alice", reason="wrong totals", should_abort=lambda: False
+        status.repository.id,
+        to=target,
+        bad=status.facts.deployed.release_id,
+        actor="alice",
+        reason="wrong totals",
+        should_abort=lambda: False,
     )
 
 
@@ -369,3 +376,103 @@ def test_a_second_rollback_is_refused_while_one_waits(
         request_rollback(context, "dags", ReleaseId(1), actor="bob", reason="second")
 
     assert refused.value.message == "a rollback of 'dags' is waiting already"
+
+
+def test_a_rollback_spares_a_release_that_came_after_it_was_asked_for(
+    context: Context, origin: Origin, registration: Registration
+) -> None:
+    origin.push("good", {"orders.py": ORDERS})
+    repository = register(context, registration)
+    run_sync(context, repository)
+    origin.push("bad", {"orders.py": ORDERS + "# bad\n"})
+    run_sync(context, repository)
+    bad = ReleaseId(2)
+    origin.push("mended", {"orders.py": ORDERS + "# mended\n"})
+    run_sync(context, repository)
+
+    handlers(context)["rollback"](
+        repository.id, to=1, bad=bad, actor="alice", reason="bad", should_abort=lambda: False
+    )
+
+    assert deployed_files(context) == {"orders.py": ORDERS + "# mended\n"}
+    failure = status_of(context).facts.failure
+    assert failure is not None
+    assert failure.message == ("release #2 was to be rolled back, but #3 has taken its place")
+
+
+@pytest.mark.parametrize("content", ["garbage", "", '{"release": "abc"}', "[]"])
+def test_a_broken_pointer_is_written_again_and_holds_up_nothing(
+    context: Context, origin: Origin, registration: Registration, content: str
+) -> None:
+    origin.push("first", {"orders.py": ORDERS})
+    run_sync(context, register(context, registration))
+    context.store.pointer("default", "one").write_text(content)
+    context.store.pointer("default", "two").write_text(content)
+
+    repair_pointers(context)
+
+    assert deployed_files(context) == {"orders.py": ORDERS}
+    assert context.store.points_to("default", "two", None)
+
+
+def test_a_pointer_ahead_of_the_database_is_told_and_never_lowered(
+    context: Context, origin: Origin, registration: Registration
+) -> None:
+    context.store.write_pointer("default", "one", ReleaseId(999))
+    origin.push("first", {"orders.py": ORDERS})
+    repository = register(context, registration)
+
+    run_sync(context, repository)
+
+    failure = status_of(context).facts.failure
+    assert failure is not None
+    assert failure.code == "STORE005"
+    assert context.store.read_pointer("default", "one") == 999
+
+
+def test_a_host_that_is_back_clears_the_failure_though_nothing_is_new(
+    context: Context, origin: Origin, registration: Registration, git_server: GitHttpServer
+) -> None:
+    origin.push("first", {"orders.py": ORDERS})
+    repository = register(context, registration)
+    run_sync(context, repository)
+    git_server.offline()
+    run_sync(context, repository)
+    git_server.online()
+
+    run_sync(context, repository)
+
+    assert status_of(context).facts.failure is None
+
+
+def test_a_sync_that_was_cut_short_is_due_again_at_once(
+    context: Context, origin: Origin, registration: Registration
+) -> None:
+    origin.push("first", {"orders.py": ORDERS})
+    repository = register(context, registration, sync_interval="24h")
+    with context.database.transaction() as connection:
+        claim_due(connection, 10)
+
+    run_sync(context, repository, should_abort=True)
+
+    with context.database.transaction() as connection:
+        due = claim_due(connection, 10)
+    assert [one.repository.name for one in due] == ["dags"]
+
+
+def test_any_number_of_dag_ids_is_claimed_in_one_go(
+    context: Context, origin: Origin, registration: Registration
+) -> None:
+    repository = register_with_push(context, origin, registration)
+    ids = [f"dag_{number}" for number in range(70_000)]  # more than a statement has parameters
+
+    with context.database.transaction() as connection:
+        claim(connection, repository, ids)
+        found = connection.execute(sa.text("SELECT count(*) FROM dag_claim")).scalar_one()
+
+    assert found == 70_000
+
+
+def register_with_push(context: Context, origin: Origin, registration: Registration) -> Repository:
+    origin.push("first", {"orders.py": ORDERS})
+    return register(context, registration)

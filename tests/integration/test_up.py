@@ -15,9 +15,11 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from windlass.app import make_home
 from windlass.database import tables as t
 from windlass.database.connection import Database
 from windlass.database.embedded import EmbeddedPostgres
+from windlass.domain.errors import Invalid
 from windlass.entrypoints import processes
 from windlass.entrypoints.processes import free_port
 
@@ -208,3 +210,25 @@ def test_a_second_one_in_the_same_folder_is_refused(start_up: StartUp) -> None:
         "  Stop it first, or set WINDLASS_HOME to a folder of its own.\n",
     )
     assert first.is_ready()
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_the_home_is_passable_and_nobody_elses_whatever_the_umask(room: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        make_home(room / "home")
+    finally:
+        os.umask(before)
+
+    assert (room / "home").stat().st_mode & 0o777 == 0o711
+
+
+def test_a_home_that_others_may_write_is_refused(room: Path) -> None:
+    home = room / "home"
+    home.mkdir()
+    home.chmod(0o777)
+
+    with pytest.raises(Invalid) as refused:
+        make_home(home)
+
+    assert (refused.value.code, refused.value.hint) == ("CFG007", f"chmod go-w {home}")

@@ -141,7 +141,7 @@ def test_places_can_be_set_one_by_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "low", "high"), [("api_port", 1, 65535), ("bundles", 1, 256), ("concurrency", 1, 64)]
+    ("name", "low", "high"), [("api_port", 1, 65535), ("bundles", 1, 256), ("concurrency", 1, 24)]
 )
 def test_numbers_have_bounds_on_both_sides(name: str, low: int, high: int) -> None:
     for value in (low, high):

@@ -24,6 +24,7 @@ FORMAT = 1
 _LINK_FALLS_BACK = {errno.EMLINK, errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP}
 _SYNC_ALL_ABOVE = 64  # one sync() is cheaper than that many fsync()s
 
+_UNBOUND = ReleaseId(0)  # lower than any release
 ContentSource = Callable[[FileEntry], bytes]
 
 
@@ -103,30 +104,50 @@ class Store:
         return content
 
     def read_pointer(self, environment: str, bundle: str) -> ReleaseId | None:
-        """The release that the pointer names; None where it is unbound or not there."""
-        with _explained(self.root):
-            try:
-                content = self.pointer(environment, bundle).read_bytes()
-            except FileNotFoundError:
-                return None
-        named = json.loads(content)["release"]
-        return None if named is None else ReleaseId(int(named))
+        """The release that the pointer names; None where it is unbound, not there or no pointer at
+        all, which `write_pointer` then replaces."""
+        return self._read_pointer(environment, bundle) or None
+
+    def points_to(self, environment: str, bundle: str, release_id: ReleaseId | None) -> bool:
+        """Whether the pointer is there and says just that."""
+        return self._read_pointer(environment, bundle) == (release_id or _UNBOUND)
 
     def write_pointer(self, environment: str, bundle: str, release_id: ReleaseId | None) -> bool:
-        """Flip the pointer; False if it names this release, or a newer one, already.
+        """Flip the pointer; False if it says so already.
 
-        The caller holds the lock of this bundle. A pointer never goes back to a lower release.
+        The caller holds the lock of this bundle. A pointer never goes back to a lower release:
+        Conflict STORE005 where it names a newer one.
         """
-        path = self.pointer(environment, bundle)
-        now = self.read_pointer(environment, bundle)
-        if path.exists() and (now == release_id or (now and now > (release_id or 0))):
+        if self.points_to(environment, bundle, release_id):
             return False
+        now = self._read_pointer(environment, bundle)
+        if now is not None and now > (release_id or _UNBOUND):
+            raise Conflict(
+                "STORE005",
+                f"the pointer of {bundle!r} names release #{now}, newer than #{release_id or '-'}",
+                "The database is older than the store: was it restored from a backup? Set the "
+                "sequence release_number above that number.",
+            )
+        path = self.pointer(environment, bundle)
         named = None if release_id is None else str(release_id)
         with _explained(self.root):
             for folder in (path.parent.parent, path.parent):  # not the store: it may be unmounted
                 _make_folder(folder)
             _replace_file(path, json.dumps({"format": FORMAT, "release": named}).encode())
         return True
+
+    def _read_pointer(self, environment: str, bundle: str) -> ReleaseId | None:
+        """What the pointer says, _UNBOUND included; None where it is not there or unreadable."""
+        with _explained(self.root):
+            try:
+                content = self.pointer(environment, bundle).read_bytes()
+            except FileNotFoundError:
+                return None
+        try:
+            named = json.loads(content)["release"]
+            return _UNBOUND if named is None else ReleaseId(int(named))
+        except (ValueError, KeyError, TypeError):
+            return None
 
     def _fill(
         self,

@@ -114,22 +114,26 @@ def _join(folder: PurePosixPath, target: str) -> str | None:
     return "/".join(parts)
 
 
-def _check_path(path: str) -> list[Finding]:
+def _is_plain(path: str) -> bool:
     names = path.split("/")
     name_bytes = max(len(name.encode("utf-8", "replace")) for name in names)
     path_bytes = len(path.encode("utf-8", "replace"))
-    if (
+    return (
         not re.search(r"[\x00-\x1f\x7f\\\ufffd\ud800-\udfff]", path)
         and not {"", ".", ".."} & set(names)  # git's fsck refuses these too; here paths are joined
         and name_bytes <= MAX_NAME_BYTES
         and path_bytes <= MAX_PATH_BYTES
-    ):
+    )
+
+
+def _check_path(path: str) -> list[Finding]:
+    if _is_plain(path):
         return []
     return [
         _finding(
             "INT001",
             Severity.CRITICAL,
-            ascii(path)[1:-1][:200],
+            path,
             "the path is too long, leaves the tree or holds a character that is not plain text",
             "Rename it: UTF-8, no control characters, no backslash, at most "
             f"{MAX_PATH_BYTES} bytes in all and {MAX_NAME_BYTES} in each name.",
@@ -272,4 +276,6 @@ def _finding(
     *,
     line: int | None = None,
 ) -> Finding:
-    return Finding(code, severity, FindingType.INTAKE, path, message, hint, line)
+    # PostgreSQL holds neither NUL nor surrogates, and people read this.
+    shown = path if _is_plain(path) else ascii(path)[1:-1][:200]
+    return Finding(code, severity, FindingType.INTAKE, shown, message, hint, line)

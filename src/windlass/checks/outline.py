@@ -13,6 +13,9 @@ from windlass.domain.dependents import module_names
 
 _FILE_NAME = re.compile(r"[\w*?.-]*\.[A-Za-z]\w{0,7}")
 _MAX_MENTIONS = 200
+# What Airflow takes for a dag_id: `validate_key` in airflow/sdk/definitions/_internal/node.py.
+_DAG_ID = re.compile(r"[\w.-]+$")
+_MAX_DAG_ID = 250
 _Scope = ast.Module | ast.stmt | ast.expr
 
 
@@ -24,11 +27,15 @@ def outline_of(path: str, content: bytes, tree: ast.Module) -> Outline:
     ('orders',)
     """
     return Outline(
-        dag_ids=tuple(dict.fromkeys(_dag_ids(tree))),
+        dag_ids=tuple(dict.fromkeys(filter(_is_dag_id, _dag_ids(tree)))),
         is_candidate=_is_candidate(content),
         imports=tuple(sorted(set(_imports(path, tree)))),
         mentions=tuple(sorted(set(_mentions(tree)))[:_MAX_MENTIONS]),
     )
+
+
+def _is_dag_id(text: str) -> bool:
+    return len(text) <= _MAX_DAG_ID and _DAG_ID.match(text) is not None
 
 
 def _is_candidate(content: bytes) -> bool:

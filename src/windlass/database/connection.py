@@ -34,6 +34,7 @@ class Database:
             max_overflow=0,
             pool_timeout=wait_s,
             pool_pre_ping=True,
+            hide_parameters=True,  # they may be secrets, and errors are logged
         )
 
     def _connect(self) -> Any:

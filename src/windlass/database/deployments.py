@@ -1,5 +1,6 @@
 """Bundles of the pool and deployments: which release each bundle must show, and what was seen."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from windlass.domain.release import DeploymentState, Release, ReleaseId
 from windlass.domain.repository import Lease, RepositoryId
 
 _OPEN = [state for state in DeploymentState if state.is_open]
+_OBSERVED = [state for state in DeploymentState if state.is_observed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +34,9 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class OpenDeployment:
-    """A published deployment that Airflow was not yet seen with.
+    """A published deployment that Airflow was not yet seen with, or was seen failing on.
 
-    `replaces_artifact` is None for the first release. `published_at` is this machine's clock.
+    `replaces_artifact` is None for the first release. `published_at` is the database's clock.
     """
 
     id: int
@@ -150,23 +152,18 @@ def mark_published(connection: Connection, release_id: ReleaseId) -> bool:
     return bool(connection.execute(query).rowcount)
 
 
-def claim_observations(connection: Connection, limit: int) -> list[OpenDeployment]:
-    """Take published deployments that are due for a look at Airflow, and set when the next is:
-    often in the first seconds, every ten seconds after two minutes."""
+def claim_observations(
+    connection: Connection, environments: Collection[str], limit: int
+) -> list[OpenDeployment]:
+    """Take deployments of these environments that are due for a look at Airflow, and set when the
+    next is: often in the first seconds, every ten seconds after two minutes or a failure."""
     d = t.deployment.c
     age_s = sa.func.extract("epoch", sa.func.now() - d.published_at)
-    pause_s = sa.case((age_s < 15, 0.15), (age_s < 120, 1.0), else_=10.0)
-    due = (
-        sa.select(d.id)
-        .where(d.state == DeploymentState.PUBLISHED, d.next_observation_at <= sa.func.now())
-        .order_by(d.next_observation_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .scalar_subquery()
-    )
+    failed = d.state == DeploymentState.FAILED
+    pause_s = sa.case((failed, 10.0), (age_s < 15, 0.15), (age_s < 120, 1.0), else_=10.0)
     claim = (
         sa.update(t.deployment)
-        .where(d.id.in_(due))
+        .where(d.id.in_(_due(environments, limit)))
         .values(
             next_observation_at=sa.func.now() + sa.func.make_interval(0, 0, 0, 0, 0, 0, pause_s)
         )
@@ -185,11 +182,17 @@ def close_deployment(
     state: DeploymentState,
     import_errors: list[dict[str, Any]] | None = None,
 ) -> bool:
-    """Note what Airflow was seen with; False if the deployment is not open any more."""
+    """Note what Airflow was seen with; False if that is no news: the deployment was in that state
+    before, where only its import errors are renewed, or nothing can change it any more."""
+    d = t.deployment.c
+    known = sa.select(d.state).where(d.id == deployment_id, d.state.in_(_OBSERVED))
+    before = connection.execute(known.with_for_update()).scalar_one_or_none()
+    if before is None:
+        return False
     is_live = state is DeploymentState.LIVE
     query = (
         sa.update(t.deployment)
-        .where(t.deployment.c.id == deployment_id, t.deployment.c.state.in_(_OPEN))
+        .where(d.id == deployment_id)
         .values(
             state=state,
             import_errors=import_errors or [],
@@ -197,7 +200,8 @@ def close_deployment(
             live_at=sa.func.clock_timestamp() if is_live else None,
         )
     )
-    return bool(connection.execute(query).rowcount)
+    connection.execute(query)
+    return bool(before != state)
 
 
 def record_missing(connection: Connection, deployment_id: int, missing: list[str]) -> None:
@@ -218,6 +222,30 @@ def _bindings() -> sa.Select[Any]:
         t.bundle.c.release_id,
         pending,
     ).join(t.environment, t.environment.c.id == t.bundle.c.environment_id)
+
+
+def _due(environments: Collection[str], limit: int) -> sa.ScalarSelect[int]:
+    """Ids of observed deployments whose release their bundle still names, longest due first."""
+    d = t.deployment.c
+    return (
+        sa.select(d.id)
+        .join(
+            t.bundle,
+            sa.and_(
+                t.bundle.c.repository_id == d.repository_id, t.bundle.c.release_id == d.release_id
+            ),
+        )
+        .join(t.environment, t.environment.c.id == t.bundle.c.environment_id)
+        .where(
+            d.state.in_(_OBSERVED),
+            d.next_observation_at <= sa.func.now(),
+            t.environment.c.name.in_(environments),
+        )
+        .order_by(d.next_observation_at)
+        .limit(limit)
+        .with_for_update(of=t.deployment, skip_locked=True)
+        .scalar_subquery()
+    )
 
 
 def _observed() -> sa.Select[Any]:

@@ -56,6 +56,7 @@ class Jobs:
         repository_id: RepositoryId,
         *,
         to: ReleaseId,
+        bad: ReleaseId,
         actor: str,
         reason: str,
     ) -> bool:
@@ -67,6 +68,7 @@ class Jobs:
             f"rollback:{repository_id}",
             repository_id=repository_id,
             to=to,
+            bad=bad,
             actor=actor,
             reason=reason,
         )

@@ -171,6 +171,12 @@ def clear_failure(connection: Connection, repository_id: RepositoryId) -> None:
     )
 
 
+def poll_soon(connection: Connection, repository_id: RepositoryId) -> None:
+    """Make the next poll due now."""
+    query = sa.update(t.repository).where(t.repository.c.id == repository_id)
+    connection.execute(query.values(next_poll_at=sa.func.now()))
+
+
 def take_lease(connection: Connection, repository_id: RepositoryId) -> Lease:
     """Become the only worker whose writes for this repository count."""
     query = (

@@ -199,11 +199,11 @@ deployment = Table(
     _at("live_at"),
     _at("next_observation_at", nullable=False),
     Index("ix_deployment_repository_id_id", "repository_id", "id"),
-    # The observer asks which deployments Airflow was not yet seen with.
+    # The observer asks which deployments Airflow was not yet seen with, or fails on.
     Index(
         "ix_deployment_open",
         "next_observation_at",
-        postgresql_where=text("state IN ('pending', 'published')"),
+        postgresql_where=text("state IN ('published', 'failed')"),
     ),
 )
 

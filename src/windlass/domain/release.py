@@ -43,10 +43,17 @@ class DeploymentState(StrEnum):
     PENDING = "pending"  # decided; the pointer may not name it yet
     PUBLISHED = "published"  # the pointer names it; Airflow was not seen with it yet
     LIVE = "live"  # Airflow was seen with every changed, added and removed DAG
-    FAILED = "failed"  # Airflow reports import errors for its files
+    FAILED = "failed"  # Airflow reports import errors for its files; it may still become live
     SUPERSEDED = "superseded"  # a newer deployment of the repository took its place
 
     @property
     def is_open(self) -> bool:
-        """Whether an observation can still change it."""
+        """Whether it is under way still, so that a newer deployment supersedes it. A failed one
+        is not: history keeps that it failed."""
         return self in (DeploymentState.PENDING, DeploymentState.PUBLISHED)
+
+    @property
+    def is_observed(self) -> bool:
+        """Whether an observation can change it. It can change a failed one, since an import may
+        fail for a passing reason, such as a secrets backend that is away."""
+        return self in (DeploymentState.PUBLISHED, DeploymentState.FAILED)

@@ -1,6 +1,6 @@
 """Step 3: judge. From a build to a verdict, by the policy of the control side."""
 
-from windlass.database.claims import owners_of
+from windlass.database.claims import lock_claims, owners_of
 from windlass.database.releases import record_verdict
 from windlass.database.repositories import hold_lease, settle
 from windlass.domain.events import Event
@@ -18,6 +18,7 @@ def judge(context: Context, lease: Lease, build: Build) -> Verdict:
     """
     sha = build.revision.sha
     with context.database.transaction() as connection:
+        lock_claims(connection, lease.repository)
         hold_lease(connection, lease)
         owners = owners_of(connection, lease.repository, build.artifact.dag_ids)
         owned = ownership_findings(build.artifact, owners)

@@ -5,13 +5,12 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from windlass.database.jobs import SILENT_S, EndedJob, JobWorker
 from windlass.domain.errors import AppError
 from windlass.domain.events import Event
 from windlass.engine.context import Context, log
-from windlass.engine.notice import BATCH, poll_due
+from windlass.engine.notice import Poller
 from windlass.engine.observe import Observer
 from windlass.engine.tick import repair_pointers
 from windlass.engine.worker import handlers
@@ -23,7 +22,6 @@ TICK_S = 10.0
 GRACE_S = 15.0
 """A worker that was told to stop exits hard after this long: a step is then cut anywhere, which
 every step must survive."""
-POLLS_AT_A_TIME = 8
 
 
 def run_worker(context: Context, *, concurrency: int, silent_s: float = SILENT_S) -> None:
@@ -32,25 +30,22 @@ def run_worker(context: Context, *, concurrency: int, silent_s: float = SILENT_S
     Jobs of a worker that was not heard for `silent_s` are taken from it.
     """
     stop = threading.Event()
-    with ThreadPoolExecutor(POLLS_AT_A_TIME, thread_name_prefix="poll") as executor:
-        observer = Observer(context)
-        loops = [
-            _start("poll", stop, lambda: POLL_LOOP_S * (poll_due(context, executor) < BATCH)),
-            _start("observe", stop, lambda: _observe(context, observer)),
-            _start("tick", stop, lambda: TICK_S + 0 * repair_pointers(context)),
-        ]
-        try:
-            worker = JobWorker(
-                context.database.url,
-                handlers(context),
-                concurrency=concurrency,
-                silent_s=silent_s,
-            )
-            asyncio.run(_run_jobs(worker, lambda job: _replace(context, job)))
-        finally:
-            stop.set()
-            for loop in loops:
-                loop.join()
+    observer, poller = Observer(context), Poller(context)
+    loops = [
+        _start("poll", stop, lambda: POLL_LOOP_S * (poller.poll_due() == 0)),
+        _start("observe", stop, lambda: _observe(context, observer)),
+        _start("tick", stop, lambda: TICK_S + 0 * repair_pointers(context)),
+    ]
+    try:
+        worker = JobWorker(
+            context.database.url, handlers(context), concurrency=concurrency, silent_s=silent_s
+        )
+        asyncio.run(_run_jobs(worker, lambda job: _replace(context, job)))
+    finally:
+        stop.set()
+        for loop in loops:
+            loop.join()
+        poller.close()
 
 
 def _observe(context: Context, observer: Observer) -> float:
@@ -63,12 +58,13 @@ def _observe(context: Context, observer: Observer) -> float:
 
 
 def _replace(context: Context, job: EndedJob) -> None:
-    """A worker died over this job. The poll loop asks for a sync again; a rollback, which a person
-    asked for, we ask for again ourselves: doing it twice changes nothing."""
+    """A worker died over this job: ask for it again. Doing either twice changes nothing."""
     log.warning(Event.JOB_ENDED, job=job.name, **job.arguments)
-    if job.name == "rollback":
-        with context.database.transaction() as connection:
+    with context.database.transaction() as connection:
+        if job.name == "rollback":
             context.jobs.defer_rollback(connection, **job.arguments)
+        else:
+            context.jobs.defer_sync(connection, **job.arguments)
 
 
 async def _run_jobs(worker: JobWorker, on_ended: Callable[[EndedJob], None]) -> None:

@@ -11,7 +11,7 @@ from windlass.database.deployments import (
 )
 from windlass.database.history import record_event
 from windlass.domain.artifact import EMPTY
-from windlass.domain.errors import AppError
+from windlass.domain.errors import AppError, Unavailable
 from windlass.domain.events import Event
 from windlass.domain.observation import (
     Broken,
@@ -35,7 +35,7 @@ MAX_PARSE_REQUESTS = 100  # beyond that Airflow's own queue is as quick
 
 @dataclass(slots=True)
 class _Watch:
-    """What is known of the open deployment of one repository."""
+    """What is known of the observed deployment of one repository."""
 
     expected: Expectation
     asked: dict[str, float] = field(default_factory=dict)  # file → monotonic time of the request
@@ -58,17 +58,43 @@ class Observer:
 
     def look(self) -> int:
         """Look once at each open deployment that is due; how many there were."""
+        airflows = self._context.airflows
+        if not airflows:
+            return 0
         with self._context.database.transaction() as connection:
-            due = claim_observations(connection, BATCH)
+            due = claim_observations(connection, airflows.keys(), BATCH)
+        # The one that was looked at last comes last, so that none that fails keeps others waiting.
+        due.sort(key=self._looked_at)
+        away: set[str] = set()
         for deployment in due:
-            airflow = self._context.airflows.get(deployment.environment)
-            if airflow is not None:
-                self._look_at(deployment, airflow)
+            # One thread looks for all: an Airflow that is away costs one time limit a round.
+            if deployment.environment not in away and not self._try_look_at(deployment):
+                away.add(deployment.environment)
         return len(due)
 
-    def _look_at(self, deployment: OpenDeployment, airflow: AirflowClient) -> None:
+    def _looked_at(self, deployment: OpenDeployment) -> float:
+        watch = self._watches.get(deployment.repository_id)
+        return watch.looked_at if watch else 0.0
+
+    def _try_look_at(self, deployment: OpenDeployment) -> bool:
+        """False if its Airflow is away. A bug that one deployment meets stays with that one."""
+        try:
+            return self._look_at(deployment, self._context.airflows[deployment.environment])
+        except Unavailable:  # the database is: the others cannot be looked at either
+            raise
+        except Exception:  # noqa: BLE001  # told with its traceback
+            log.exception(
+                Event.LOOP_FAILED,
+                loop="observe",
+                repository=deployment.repository,
+                release=deployment.release_id,
+            )
+            return True
+
+    def _look_at(self, deployment: OpenDeployment, airflow: AirflowClient) -> bool:
         watch = self._watch(deployment)
         watch.looked_at = time.monotonic()
+        is_away = False
         try:
             dags = airflow.list_dags(deployment.bundle)
             errors = airflow.list_import_errors(deployment.bundle)
@@ -76,8 +102,10 @@ class Observer:
             if isinstance(observed, Waiting):
                 _ask_to_parse(watch, airflow, dags, observed)
         except AppError as error:
+            is_away = error.code == "AIR001"
             observed = Waiting((f"an answer: {error.code} {error.message}",))
         self._conclude(deployment, watch, observed)
+        return not is_away
 
     def _watch(self, deployment: OpenDeployment) -> _Watch:
         known = self._watches.get(deployment.repository_id)
@@ -93,8 +121,10 @@ class Observer:
 
     def _conclude(self, deployment: OpenDeployment, watch: _Watch, observed: Observed) -> None:
         if isinstance(observed, Live):
+            self._watches.pop(deployment.repository_id, None)
             self._close(deployment, DeploymentState.LIVE, Event.DEPLOYMENT_LIVE, [])
         elif isinstance(observed, Broken):
+            watch.missing = None  # closing forgets what was stored of it
             errors = [{"path": e.path, "text": e.text[-2000:]} for e in observed.errors]
             self._close(deployment, DeploymentState.FAILED, Event.DEPLOYMENT_FAILED, errors)
         elif observed.missing != watch.missing:  # told once for as long as it stays the same
@@ -115,7 +145,6 @@ class Observer:
         event: Event,
         errors: list[dict[str, str]],
     ) -> None:
-        self._watches.pop(deployment.repository_id, None)
         with self._context.database.transaction() as connection:
             if not close_deployment(connection, deployment.id, state, errors):
                 return

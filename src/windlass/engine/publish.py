@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from sqlalchemy.engine import Connection
 
 from windlass.artifacts.store import ContentSource
-from windlass.database.claims import claim
+from windlass.database.claims import claim, lock_claims
 from windlass.database.deployments import (
     bind_bundle,
     lock_binding,
@@ -72,6 +72,7 @@ def publish(
         created_at=datetime.now(UTC),
     )
     with context.database.transaction() as connection:
+        lock_claims(connection, lease.repository)
         hold_lease(connection, lease)
         put_artifact(connection, context.artifacts.keep(artifact))
         insert_release(connection, release)

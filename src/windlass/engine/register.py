@@ -127,7 +127,7 @@ def request_rollback(
                 "REL004", f"release #{current.id} has the content of #{target.id} already"
             )
         if not context.jobs.defer_rollback(
-            connection, repository.id, to=target.id, actor=actor, reason=reason
+            connection, repository.id, to=target.id, bad=current.id, actor=actor, reason=reason
         ):
             raise Conflict(
                 "REL006",

@@ -1,6 +1,7 @@
 """The periodic tick: makes pointers say what the database says, whoever changed or lost them."""
 
 from windlass.database.deployments import declare_environment, environment_uuids, list_bindings
+from windlass.domain.errors import Conflict
 from windlass.domain.events import Event
 from windlass.engine.context import Context, log
 from windlass.engine.publish import project_pointer
@@ -27,11 +28,15 @@ def repair_pointers(context: Context) -> int:
     with context.database.transaction() as connection:
         bindings = list_bindings(connection)
     for binding in bindings:
-        path = context.store.pointer(binding.environment, binding.bundle)
-        told = context.store.read_pointer(binding.environment, binding.bundle)
-        if told == binding.release_id and path.exists() and not binding.is_pending:
+        place = binding.environment, binding.bundle
+        if context.store.points_to(*place, binding.release_id) and not binding.is_pending:
             continue
-        flipped = project_pointer(context, binding.environment, binding.bundle)
+        told = context.store.read_pointer(*place)
+        try:
+            flipped = project_pointer(context, *place)
+        except Conflict as error:  # the others must not wait for a person
+            log.error(Event.POINTER_FAILED, bundle=binding.bundle, code=error.code)
+            continue
         if flipped and told != binding.release_id:
             repaired += 1
             log.info(Event.POINTER_REPAIRED, bundle=binding.bundle, release=binding.release_id)

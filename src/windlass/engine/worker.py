@@ -6,6 +6,8 @@ A job never raises for what a repository, a remote or Airflow does: the failure 
 repository's row, and the poll loop asks again when its time has come.
 """
 
+import contextlib
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,17 +20,19 @@ from windlass.database.releases import (
     find_quarantine,
 )
 from windlass.database.repositories import (
+    clear_failure,
     hold_lease,
+    poll_soon,
     record_failure,
     settle,
     settled_on,
     take_lease,
 )
 from windlass.domain.artifact import EMPTY, Artifact, FileEntry
-from windlass.domain.errors import AppError, LeaseLost, Unavailable
+from windlass.domain.errors import AppError, Conflict, LeaseLost, Unavailable
 from windlass.domain.events import Event
 from windlass.domain.policy import Denied
-from windlass.domain.release import Cause, ReleaseId
+from windlass.domain.release import Cause, Release, ReleaseId
 from windlass.domain.repository import Lease, RepositoryId
 from windlass.engine.build import Build, build
 from windlass.engine.context import Context, log, tell
@@ -37,6 +41,8 @@ from windlass.engine.judge import judge
 from windlass.engine.publish import publish
 from windlass.engine.rollback import roll_back
 from windlass.git.mirror import mirror_of
+
+LEASE_WAIT_S = 60.0
 
 
 class _Stopping(Exception):
@@ -48,8 +54,10 @@ def sync(context: Context, lease: Lease, *, should_abort: ShouldAbort) -> None:
     revision = fetch(context, lease)
     with context.database.transaction() as connection:
         if settled_on(connection, lease.repository.id) == (revision.sha, context.inputs):
+            clear_failure(connection, lease.repository.id)  # the remote was away, and is back
             return
-        base, recheck = _find_base(context, connection, lease)
+        current = find_current(connection, lease.repository.id)
+        base, recheck = _find_base(context, connection, current)
     _go_on(should_abort)
     built = build(context, lease, revision, base, recheck)
     _go_on(should_abort)
@@ -62,7 +70,7 @@ def sync(context: Context, lease: Lease, *, should_abort: ShouldAbort) -> None:
         verdict,
         built.artifact,
         revision.sha,
-        content=lambda entry: _content(context, lease, built, entry),
+        content=lambda entry: _content(context, lease, built, current, entry),
         cause=Cause("windlass", f"push: {revision.subject}"),
     )
     with context.database.transaction() as connection:
@@ -74,12 +82,13 @@ def rollback(
     lease: Lease,
     *,
     to: ReleaseId,
+    bad: ReleaseId,
     actor: str,
     reason: str,
     should_abort: ShouldAbort,  # noqa: ARG001  # every handler is given it; this one is too short
 ) -> None:
     """Bring the content of an older release back."""
-    roll_back(context, lease, to, actor=actor, reason=reason)
+    roll_back(context, lease, bad, Cause(actor, reason, content_of=to))
 
 
 def handlers(context: Context) -> dict[str, Handler]:
@@ -92,16 +101,18 @@ def _recorded(context: Context, step: Callable[..., None]) -> Handler:
 
     def run(repository_id: RepositoryId, **arguments: Any) -> None:
         try:
-            with context.database.transaction() as connection:
-                lease = take_lease(connection, repository_id)
-        except AppError as error:  # the repository is gone, or the database away
+            lease = _wait_for_lease(context, repository_id, arguments["should_abort"])
+        except AppError as error:  # the repository is gone, or the database is away for long
             log.warning(Event.SYNC_GIVEN_UP, repository_id=repository_id, code=error.code)
             return
         try:
             step(context, lease, **arguments)
-        except (LeaseLost, _Stopping) as error:
-            reason = type(error).__name__
-            log.info(Event.SYNC_GIVEN_UP, repository=lease.repository.name, reason=reason)
+        except LeaseLost:  # whoever took it does the work
+            log.info(Event.SYNC_GIVEN_UP, repository=lease.repository.name, reason="lease lost")
+        except _Stopping:
+            log.info(Event.SYNC_GIVEN_UP, repository=lease.repository.name, reason="stopping")
+            with context.database.transaction() as connection:
+                poll_soon(connection, repository_id)
         except AppError as error:
             _tell_failure(context, lease, error)
         except Exception as error:  # noqa: BLE001  # our bug: it must not stop the worker
@@ -114,6 +125,22 @@ def _recorded(context: Context, step: Callable[..., None]) -> Handler:
             _tell_failure(context, lease, bug)
 
     return run
+
+
+def _wait_for_lease(
+    context: Context, repository_id: RepositoryId, should_abort: ShouldAbort
+) -> Lease:
+    """A new lease. Whoever holds the row, frozen in a transaction, loses it after IDLE_LIMIT_MS;
+    the job waits for that, since nobody would ask for a rollback again."""
+    deadline = time.monotonic() + LEASE_WAIT_S
+    while True:
+        try:
+            with context.database.transaction() as connection:
+                return take_lease(connection, repository_id)
+        except Unavailable:
+            if should_abort() or time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
 
 
 def _tell_failure(context: Context, lease: Lease, error: AppError) -> None:
@@ -133,14 +160,13 @@ def _go_on(should_abort: ShouldAbort) -> None:
 
 
 def _find_base(
-    context: Context, connection: Connection, lease: Lease
+    context: Context, connection: Connection, current: Release | None
 ) -> tuple[Artifact, frozenset[str]]:
     """The current artifact and its files with findings, if the same checks allowed it."""
-    current = find_current(connection, lease.repository.id)
     if current is None:
         return EMPTY, frozenset()
     verdict = find_allowed_verdict(
-        connection, lease.repository.id, current.revision, context.inputs
+        connection, current.repository_id, current.revision, context.inputs
     )
     if verdict is None:
         return EMPTY, frozenset()
@@ -164,10 +190,16 @@ def _needs_no_release(context: Context, lease: Lease, built: Build) -> bool:
     return True
 
 
-def _content(context: Context, lease: Lease, built: Build, entry: FileEntry) -> bytes:
-    """The content of a file of the artifact: read by the build, or else from the mirror."""
+def _content(
+    context: Context, lease: Lease, built: Build, current: Release | None, entry: FileEntry
+) -> bytes:
+    """The content of a file of the artifact: read by the build, or else as the current release has
+    it (its digest is compared), or else from the mirror."""
     known = built.fresh.get(entry.digest)
     if known is not None:
         return known
+    if current is not None:
+        with contextlib.suppress(Conflict):  # it lost the file, or somebody changed it
+            return context.store.read_file(current.id, entry)
     mirror = mirror_of(context.mirrors, lease.repository.id)
     return next(content for _, content in mirror.read_blobs([entry.blob]))

@@ -2,9 +2,11 @@
 
 import logging
 import sys
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
+
+from windlass.domain.text import plain
 
 LogFormat = Literal["auto", "json", "console"]
 
@@ -21,10 +23,10 @@ def configure_logs(form: LogFormat, process: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    renderers: list[structlog.typing.Processor] = (
+        [_plain_values, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
         if console
-        else structlog.processors.JSONRenderer()
+        else [structlog.processors.JSONRenderer()]
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -34,8 +36,18 @@ def configure_logs(form: LogFormat, process: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
     )
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("windlass").setLevel(logging.INFO)
+
+
+def _plain_values(
+    _logger: Any, _method: str, record: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Strings that cannot steer the terminal; what is no string is shown by its `repr`."""
+    return {
+        key: plain(value, block=key in ("exception", "stack")) if isinstance(value, str) else value
+        for key, value in record.items()
+    }

@@ -10,7 +10,7 @@ from typing import IO
 
 import structlog
 
-from windlass.app import embedded_postgres
+from windlass.app import embedded_postgres, make_home
 from windlass.domain.errors import Invalid
 from windlass.domain.events import Event
 from windlass.entrypoints.logs import configure_logs
@@ -28,7 +28,7 @@ def run_up(settings: Settings) -> int:
     """
     _check_port(settings.api_port)
     configure_logs(settings.log_format, "up")
-    settings.home.mkdir(parents=True, exist_ok=True)
+    make_home(settings.home)
     ensure_token(settings.token_file)
     postgres = None if settings.database_url else embedded_postgres(settings)
     alone = _be_alone(settings.home)

@@ -1,28 +1,26 @@
-"""A pool of killable check processes: one that hangs or dies costs one file a finding, no more."""
+"""Judges trees and files in killable processes: what hangs or dies costs a finding, no more."""
 
-import contextlib
-import json
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
-from queue import LifoQueue
 from typing import Any
 
 from windlass.domain.artifact import Outline
 from windlass.domain.errors import Invalid
 from windlass.domain.finding import Finding, FindingType, Severity
 from windlass.domain.tree import TreeEntry
-from windlass.sandbox import child
+from windlass.sandbox.pool import CheckProcess, Pool
 
 FILE_LIMIT_S = 10.0
 TREE_LIMIT_S = 30.0
-WATCH_S = 0.1
+CALL_LIMIT_S = 120.0
+MAX_DEATHS = 3
+TURN_S = 0.1  # for which a call keeps a process; hundreds of ordinary files
 SHARE_OUT = 50  # files from which starting threads pays off
 
 
@@ -38,18 +36,26 @@ class Checker:
     """Judges trees and files in at most `size` processes of the interpreter `python`.
 
     Processes start when first needed and live until `close`; a killed one is replaced at the next
-    use. Any number of threads may share one Checker.
+    use. Any number of threads may share one Checker: they take turns. A file may take
+    `file_limit_s`, all files of one call `call_limit_s`, not counting the time that others had
+    their turn, and `max_deaths` of them may cost a process its life.
     """
 
-    def __init__(self, python: Path, *, size: int = 2, file_limit_s: float = FILE_LIMIT_S) -> None:
+    def __init__(
+        self,
+        python: Path,
+        *,
+        size: int = 2,
+        file_limit_s: float = FILE_LIMIT_S,
+        call_limit_s: float = CALL_LIMIT_S,
+        max_deaths: int = MAX_DEATHS,
+    ) -> None:
         self.python = python
+        self._size = size
         self._file_limit_s = file_limit_s
-        self._children = [_Child(python) for _ in range(size)]
-        self._idle: LifoQueue[_Child] = LifoQueue()
-        for process in self._children:
-            self._idle.put(process)
-        self._closed = threading.Event()
-        threading.Thread(target=self._watch, name="check-watchdog", daemon=True).start()
+        self._call_limit_s = call_limit_s
+        self._max_deaths = max_deaths
+        self._pool = Pool(python, size)
 
     @cached_property
     def python_version(self) -> str:
@@ -79,117 +85,85 @@ class Checker:
         """Intake over a whole tree; rules about single entries run for the paths in `fresh`."""
         rows = [[e.path, e.kind, e.oid, e.size_bytes, e.target] for e in entries.values()]
         request = {"kind": "tree", "entries": rows, "fresh": fresh}
-        with self._borrow() as process:
-            return process.ask(request, None, limit_s=TREE_LIMIT_S) or _died("", TREE_LIMIT_S)
+        with self._pool.borrow() as process:
+            answer = process.ask(request, None, limit_s=TREE_LIMIT_S)
+        return _judgement(answer) if answer else _died("", TREE_LIMIT_S)
 
     def judge_files(self, files: Mapping[str, bytes]) -> dict[str, Judgement]:
         """What the checks say of each file, by path; only files that `intake.is_read` names.
 
-        Many files are shared out to all processes.
+        Many files are shared out to all processes. Files that are left when the call's limits are
+        reached get a denying finding without being looked at.
         """
-        size = len(self._children) if len(files) >= SHARE_OUT else 1
-        shares = [dict(islice(files.items(), start, None, size)) for start in range(size)]
-        if size == 1:
-            return self._judge_share(shares[0])
-        with ThreadPoolExecutor(size, thread_name_prefix="check") as executor:
-            judged = [
-                pair for one in executor.map(self._judge_share, shares) for pair in one.items()
-            ]
-        return dict(judged)
+        threads = self._size if len(files) >= SHARE_OUT else 1
+        call = _Call(files, self._call_limit_s, self._max_deaths, threads)
+        if threads == 1:
+            self._work(call)
+        else:
+            with ThreadPoolExecutor(threads, thread_name_prefix="check") as executor:
+                list(executor.map(self._work, [call] * threads))
+        return {path: call.judged.get(path) or call.not_looked_at(path) for path in files}
 
     def close(self) -> None:
         """End all idle processes and the watchdog; the Checker cannot be used again."""
-        self._closed.set()
-        while not self._idle.empty():
-            self._idle.get().kill()
+        self._pool.close()
 
-    def _watch(self) -> None:
-        """Kill what takes too long. One thread for all: a timer for each file would cost more than
-        checking the file."""
-        while not self._closed.wait(WATCH_S):
-            for process in self._children:
-                process.kill_if_late()
+    def _work(self, call: "_Call") -> None:
+        """Judge files of the call until none is left; others have their turn in between."""
+        following = call.take()
+        while following:
+            with self._pool.borrow() as process:
+                ends = time.monotonic() + TURN_S
+                while following and time.monotonic() < ends:
+                    self._judge(call, process, *following)
+                    following = call.take()
 
-    def _judge_share(self, files: Mapping[str, bytes]) -> dict[str, Judgement]:
-        with self._borrow() as process:
-            return {path: self._judge(process, path, text) for path, text in files.items()}
-
-    def _judge(self, process: "_Child", path: str, content: bytes) -> Judgement:
+    def _judge(self, call: "_Call", process: CheckProcess, path: str, content: bytes) -> None:
+        began = time.monotonic()
         request = {"kind": "file", "path": path}
         answer = process.ask(request, content, limit_s=self._file_limit_s)
-        return answer or _died(path, self._file_limit_s)
-
-    @contextlib.contextmanager
-    def _borrow(self) -> Iterator["_Child"]:
-        process = self._idle.get()
-        try:
-            yield process
-        finally:
-            self._idle.put(process)
+        judgement = _judgement(answer) if answer else _died(path, self._file_limit_s)
+        call.note(path, judgement, time.monotonic() - began, died=answer is None)
 
 
-@dataclass(slots=True)
-class _Child:
-    """One check process and the pipes to it; used by one thread at a time."""
+class _Call:
+    """The files of one call, and what is left of its limits. Shared by the call's threads."""
 
-    python: Path
-    _process: subprocess.Popen[bytes] | None = None
-    _deadline: float | None = None
+    def __init__(
+        self, files: Mapping[str, bytes], limit_s: float, max_deaths: int, threads: int
+    ) -> None:
+        self.judged: dict[str, Judgement] = {}
+        self._files = iter(files.items())
+        self._limit_s = limit_s
+        self._left_s = limit_s * threads
+        self._max_deaths = self._lives = max_deaths
+        self._lock = threading.Lock()
 
-    def ask(
-        self, request: dict[str, Any], content: bytes | None, *, limit_s: float
-    ) -> Judgement | None:
-        """The answer, or None where the process died of it or ran out of time."""
-        process = self._running()
-        assert process.stdin is not None
-        assert process.stdout is not None
-        deadline = self._deadline = time.monotonic() + limit_s
-        try:
-            child.write_frame(process.stdin, json.dumps(request).encode())
-            if content is not None:
-                child.write_frame(process.stdin, content)
-            process.stdin.flush()
-            answer = child.read_frame(process.stdout)
-        except BrokenPipeError:
-            answer = None
-        finally:
-            self._deadline = None
-        if answer is None or time.monotonic() > deadline:  # the watchdog may be killing it
-            self.kill()
-            return None
-        return _judgement(json.loads(answer))
+    def take(self) -> tuple[str, bytes] | None:
+        """The next file to look at; None where there is none, or a limit is reached."""
+        with self._lock:
+            return next(self._files, None) if self._lives > 0 and self._left_s > 0 else None
 
-    def kill_if_late(self) -> None:
-        """Make a pending `ask` return None where its time is up. For another thread to call."""
-        deadline, process = self._deadline, self._process
-        if deadline is not None and time.monotonic() > deadline and process is not None:
-            process.kill()
+    def note(self, path: str, judgement: Judgement, took_s: float, *, died: bool) -> None:
+        with self._lock:
+            self.judged[path] = judgement
+            self._left_s -= took_s
+            self._lives -= died
 
-    def kill(self) -> None:
-        """End the process at once; the next `ask` starts another."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.kill()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):  # unflushed bytes to a dead process
-                    pipe.close()
-        process.wait()
-
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
-            self.kill()
-            self._process = subprocess.Popen(
-                [self.python, "-I", "-B", child.__file__],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={},
-                cwd="/",
-                start_new_session=True,
-            )
-        return self._process
+    def not_looked_at(self, path: str) -> Judgement:
+        why = (
+            f"the files before it took longer than {self._limit_s:g} s"
+            if self._lives > 0
+            else f"{self._max_deaths} files before it could not be checked either"
+        )
+        finding = _finding(
+            "SYN003",
+            Severity.CRITICAL,
+            path,
+            f"the file was not looked at: {why}",
+            "Make the file smaller and simpler; Windlass deploys nothing that it could not check.",
+        )
+        return Judgement((finding,), None)
 
 
 def _judgement(answer: dict[str, Any]) -> Judgement:
@@ -201,12 +175,16 @@ def _judgement(answer: dict[str, Any]) -> Judgement:
 
 
 def _died(path: str, limit_s: float) -> Judgement:
-    finding = Finding(
+    finding = _finding(
         "SYN003",
         Severity.CRITICAL,
-        FindingType.SYNTAX if path else FindingType.INTAKE,
         path,
         f"the check process died of it, or took longer than {limit_s:g} s",
         "Make the file smaller and simpler; Windlass deploys nothing that it could not check.",
     )
     return Judgement((finding,), None)
+
+
+def _finding(code: str, severity: Severity, path: str, message: str, hint: str) -> Finding:
+    kind = FindingType.SYNTAX if path else FindingType.INTAKE
+    return Finding(code, severity, kind, path, message, hint)

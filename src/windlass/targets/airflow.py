@@ -5,6 +5,7 @@ Tolerant of fields it does not know. One client per environment; any number of t
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -13,15 +14,17 @@ import httpx
 
 from windlass.domain.errors import Invalid, Unavailable
 from windlass.domain.observation import SeenDag, SeenImportError
+from windlass.domain.text import plain
 
-_PAGE = 100  # Airflow's [api] maximum_page_limit
+_PAGE = 100  # Airflow's [api] maximum_page_limit as it comes; it may be set lower
 
 
 class AirflowClient:
     """Speaks to one Airflow as one user; its token is fetched and renewed as needed.
 
     Every call raises Unavailable AIR001 where Airflow is away or fails, Invalid AIR002 where it
-    refuses the user, AIR003 where it refuses the call.
+    refuses the user, AIR003 where it refuses the call, Unavailable AIR004 where its answer is not
+    one of Airflow's, such as a proxy's page.
     """
 
     def __init__(self, url: str, username: str, password: str) -> None:
@@ -35,27 +38,19 @@ class AirflowClient:
 
     def list_dags(self, bundle: str) -> list[SeenDag]:
         """The DAGs of a bundle that Airflow shows: present in its files, paused or not."""
-        query = {"bundle_name": bundle, "exclude_stale": "true"}
-        return [
-            SeenDag(
-                row["dag_id"],
-                row.get("bundle_version"),
-                row.get("relative_fileloc") or "",
-                row.get("file_token") or "",
-                _parse_began_at(row),
-            )
-            for row in self._pages("/api/v2/dags", "dags", query)
-        ]
+        query = {"bundle_name": bundle, "exclude_stale": "true", "order_by": "dag_id"}
+        with self._reading("/api/v2/dags"):
+            return [_dag(row) for row in self._pages("/api/v2/dags", "dags", query)]
 
     def list_import_errors(self, bundle: str) -> list[SeenImportError]:
-        """The import errors of a bundle."""
-        # Airflow 3.1 and 3.2 have no bundle_name filter here, so we filter.
-        rows = self._pages("/api/v2/importErrors", "import_errors", {"bundle_name": bundle})
-        return [
-            SeenImportError(row["filename"], _time(row["timestamp"]), row["stack_trace"])
-            for row in rows
-            if row.get("bundle_name") == bundle
-        ]
+        """The import errors of a bundle, each once."""
+        query = {"bundle_name": bundle, "order_by": "import_error_id"}
+        with self._reading("/api/v2/importErrors"):
+            rows = self._pages("/api/v2/importErrors", "import_errors", query)
+            # Airflow 3.1 and 3.2 have no bundle_name filter here, so we filter. They also count
+            # an error once for each DAG of its file: pages overlap then, and we keep one of each.
+            mine = (_import_error(row) for row in rows if row.get("bundle_name") == bundle)
+            return list(dict.fromkeys(mine))
 
     def parse_file(self, file_token: str) -> None:
         """Ask the processor to parse a file next; this refreshes its whole bundle first."""
@@ -63,7 +58,8 @@ class AirflowClient:
 
     def version(self) -> str:
         """Airflow's version, such as `3.3.2`."""
-        return str(self._call("GET", "/api/v2/version").json()["version"])
+        with self._reading("/api/v2/version"):
+            return _text(self._call("GET", "/api/v2/version").json()["version"])
 
     def close(self) -> None:
         """Close kept-alive connections."""
@@ -74,9 +70,10 @@ class AirflowClient:
         while True:
             page = {**query, "limit": str(_PAGE), "offset": str(offset)}
             body = self._call("GET", path, query=page).json()
-            yield from body[key]
-            offset += _PAGE
-            if offset >= body["total_entries"]:
+            rows = body[key]
+            yield from rows
+            offset += len(rows)  # not _PAGE: Airflow gives fewer where its limit is lower
+            if not rows or offset >= body["total_entries"]:
                 return
 
     def _call(
@@ -120,7 +117,9 @@ class AirflowClient:
                         f"{response.status_code}",
                         "Check WINDLASS_AIRFLOW_USERNAME and WINDLASS_AIRFLOW_PASSWORD_FILE.",
                     )
-                self._token = str(response.json()["access_token"])
+                with self._reading("/auth/token"):
+                    self._token = _text(response.json()["access_token"])
+                    self._token.encode("ascii")  # as a header must be
             return self._token
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -129,6 +128,19 @@ class AirflowClient:
         except httpx.HTTPError as error:
             raise self._away(str(error) or type(error).__name__) from error
 
+    @contextmanager
+    def _reading(self, path: str) -> Iterator[None]:
+        """Say Unavailable AIR004 where an answer has not the shape that Airflow gives it."""
+        try:
+            yield
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise Unavailable(
+                "AIR004",
+                f"what answers {path} at {self.url} is not understood as Airflow: {error!r:.200}",
+                "Is WINDLASS_AIRFLOW_URL right, and does a proxy answer in Airflow's place?",
+                retry_after_s=5,
+            ) from error
+
     def _away(self, why: str) -> Unavailable:
         return Unavailable(
             "AIR001",
@@ -136,6 +148,30 @@ class AirflowClient:
             "Is its api-server running, and WINDLASS_AIRFLOW_URL right?",
             retry_after_s=5,
         )
+
+
+def _dag(row: dict[str, Any]) -> SeenDag:
+    version = row.get("bundle_version")
+    return SeenDag(
+        _text(row["dag_id"]),
+        None if version is None else _text(version),
+        _text(row.get("relative_fileloc") or ""),
+        _text(row.get("file_token") or ""),
+        _parse_began_at(row),
+    )
+
+
+def _import_error(row: dict[str, Any]) -> SeenImportError:
+    return SeenImportError(
+        _text(row["filename"]), _time(row["timestamp"]), _text(row["stack_trace"])
+    )
+
+
+def _text(value: object) -> str:
+    """Text that can be stored and shown; TypeError for anything else than text."""
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} instead of text")
+    return plain(value, block=True)
 
 
 def _parse_began_at(row: dict[str, Any]) -> datetime | None:

@@ -343,3 +343,40 @@ def test_a_finding_says_what_is_wrong_and_what_to_do() -> None:
             "Keep large data in object storage and read it in a task.",
         )
     ]
+
+
+@given(
+    st.text(st.characters(exclude_categories=()), min_size=1),
+    st.sampled_from(Kind),
+    st.sampled_from(["", ".pyc", ".py", "/sitecustomize.py"]),
+    st.sampled_from([1, 20_000_000]),
+)
+def test_every_finding_is_text_that_a_database_holds(
+    path: str, kind: Kind, suffix: str, size: int
+) -> None:
+    odd = tree(
+        TreeEntry(path + suffix, kind, "0" * 40, size, path),
+        TreeEntry((path + suffix).swapcase(), kind, "0" * 40, size, path),
+    )
+
+    findings = check_entries(odd.values()) + check_whole(odd)
+
+    words = "".join(f.path + f.message for f in findings)
+    assert words.encode("utf-8").count(b"\0") == 0
+
+
+@pytest.mark.parametrize(
+    ("odd", "codes"),
+    [
+        (entry("\udcff.pyc"), ["INT001", "INT005"]),
+        (entry("\x00", Kind.SUBMODULE), ["INT001", "INT003"]),
+        (entry("\x1b[31m.pyc", size=20_000_000), ["INT001", "INT005", "INT004"]),
+        (link("\udcff.py", "gone\udcff"), ["INT001", "INT002"]),
+    ],
+)
+def test_a_path_that_is_not_plain_is_escaped_once_in_each_of_its_findings(
+    odd: TreeEntry, codes: list[str]
+) -> None:
+    findings = check_entries([odd]) + check_whole(tree(odd))
+
+    assert [(f.code, f.path) for f in findings] == [(c, ascii(odd.path)[1:-1]) for c in codes]

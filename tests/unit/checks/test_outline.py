@@ -174,3 +174,24 @@ def test_mentions_are_the_file_names_and_patterns_in_literals(
     source: str, mentions: tuple[str, ...]
 ) -> None:
     assert outline(source).mentions == mentions
+
+
+@pytest.mark.parametrize("name", ["été.v1-2_x", "a" * 250, "..", "a\n"])
+def test_an_id_that_airflow_takes_is_expected(name: str) -> None:
+    assert outline(SDK + f"x = DAG({name!r})").dag_ids == (name,)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a/b", "a" * 251, "a\x00b", "a\ud800b", "a\n\n"])
+def test_an_id_that_airflow_refuses_is_never_expected(name: str) -> None:
+    assert outline(SDK + f"x = DAG({name!r})").dag_ids == ()
+
+
+def test_the_name_of_a_decorated_function_may_be_too_long_for_an_id() -> None:
+    name = "a" * 251
+
+    assert outline(SDK + f"@dag\ndef {name}(): pass\n{name}()").dag_ids == ()
+
+
+@pytest.mark.parametrize("odd", ["\x00", "\ud800", "\x1b"])
+def test_a_mention_is_plain_text(odd: str) -> None:
+    assert outline(f"x = {f'a{odd}b.sql'!r}\ny = 'c.sql'").mentions == ("c.sql",)

@@ -159,10 +159,16 @@ def test_the_health_badge_says_what_airflow_reports(
     assert health(release) == (state, reason)
 
 
-def test_only_open_deployments_can_still_change() -> None:
+def test_a_newer_deployment_supersedes_those_under_way() -> None:
     still_open = {state for state in DeploymentState if state.is_open}
 
     assert still_open == {DeploymentState.PENDING, DeploymentState.PUBLISHED}
+
+
+def test_an_observation_can_change_published_and_failed_deployments() -> None:
+    observed = {state for state in DeploymentState if state.is_observed}
+
+    assert observed == {DeploymentState.PUBLISHED, DeploymentState.FAILED}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import typer
 from windlass import __version__
 from windlass.domain.errors import AppError
 from windlass.entrypoints.cli import airflow, bench, operate, release, repo
+from windlass.entrypoints.cli.render import say
 from windlass.entrypoints.failures import EXIT_BUG, EXIT_INTERRUPTED, exit_code
 
 app = typer.Typer(
@@ -33,7 +34,7 @@ app.command(epilog="Example: windlass demo --once")(operate.demo)
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"windlass {__version__}")
+        say(f"windlass {__version__}")
         raise typer.Exit
 
 
@@ -67,11 +68,11 @@ def run() -> None:
 def _explain(error: AppError) -> None:
     if _wants_json(sys.argv[1:]):
         problem = {"code": error.code, "message": error.message, "hint": error.hint}
-        typer.echo(json.dumps(problem), err=True)
+        say(json.dumps(problem), err=True)
         return
-    typer.echo(f"{error.code} {error.message}", err=True)
+    say(f"{error.code} {error.message}", err=True)
     if error.hint:
-        typer.echo(f"  {error.hint}", err=True)
+        say(f"  {error.hint}", err=True)
 
 
 def _wants_json(arguments: list[str]) -> bool:
@@ -89,5 +90,5 @@ def _explain_bug(error: Exception) -> None:
     with NamedTemporaryFile("w", prefix="windlass-bug-", suffix=".txt", delete=False) as file:
         file.write(f"windlass {__version__}, Python {sys.version}\n")
         traceback.print_exception(error, file=file)
-    typer.echo(f"WIND001 Windlass failed with {type(error).__name__}, a bug.", err=True)
-    typer.echo(f"  Please report it with {file.name}.", err=True)
+    say(f"WIND001 Windlass failed with {type(error).__name__}, a bug.", err=True)
+    say(f"  Please report it with {file.name}.", err=True)

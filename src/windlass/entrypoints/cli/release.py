@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from windlass.domain.errors import Conflict, Unavailable
-from windlass.entrypoints.cli.render import Output, age, badge, print_json, table
+from windlass.entrypoints.cli.render import Output, age, badge, print_json, say, table
 
 app = typer.Typer(no_args_is_help=True, help="List releases, and roll back.")
 Name = Annotated[str, typer.Argument(help="The repository's name.", metavar="REPOSITORY")]
@@ -27,10 +27,10 @@ def list_all(
     if output == "json":
         print_json(found)
     elif not found:
-        typer.echo(f"{name} has no release yet. Why: windlass repo show {name}")
+        say(f"{name} has no release yet. Why: windlass repo show {name}")
     else:
         heads = ("RELEASE", "STATE", "COMMIT", "AGE", "BY", "WHY")
-        typer.echo(table(heads, [_row(one) for one in found], flexible=5))
+        say(table(heads, [_row(one) for one in found], flexible=5))
 
 
 @app.command(epilog='Example: windlass release rollback team-dags --reason "wrong totals"')
@@ -53,7 +53,7 @@ def rollback(
     failed_before = client.get(address_of(name))["failure"]
     body = {"to": to, "reason": reason, "actor": getpass.getuser()}
     target = client.post(f"{address_of(name)}/rollback", body)["content_of"]
-    typer.echo(f"Rolling {name} back to the content of release #{target} …")
+    say(f"Rolling {name} back to the content of release #{target} …")
     if not wait:
         return
     began = time.monotonic()
@@ -72,7 +72,7 @@ def rollback(
             )
         time.sleep(0.1)
     release = found["release"]
-    typer.echo(
+    say(
         f"{badge(release['state'])} as release #{release['id']} after "
         f"{time.monotonic() - began:.1f} s."
     )

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from windlass.domain.text import plain, plain_json
+
 Output = Annotated[
     Literal["text", "json"], typer.Option("--output", "-o", help="text, or json for programs.")
 ]
@@ -25,9 +27,14 @@ _SHAPES = {
 }
 
 
+def say(text: str, *, err: bool = False) -> None:
+    """Print text for people. Commits, paths and stack traces in it cannot steer the terminal."""
+    typer.echo(plain(text, block=True), err=err)
+
+
 def print_json(value: Any) -> None:
     """The value as the API gave it."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    typer.echo(plain_json(json.dumps(value, indent=2, ensure_ascii=False)))
 
 
 def badge(state: str) -> str:
@@ -76,7 +83,7 @@ def shorten(text: str, width: int) -> str:
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, flexible: int) -> str:
     """Columns under their heads; the column `flexible` is cut so that lines fit the terminal."""
     columns = shutil.get_terminal_size().columns
-    grid = [list(heads), *(list(row) for row in rows)]
+    grid = [list(heads), *([plain(cell) for cell in row] for row in rows)]
     widths = [max(len(row[i]) for row in grid) for i in range(len(heads))]
     spare = columns - sum(widths) - 2 * (len(widths) - 1)
     widths[flexible] = max(8, widths[flexible] + min(0, spare))

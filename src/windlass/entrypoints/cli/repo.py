@@ -14,6 +14,7 @@ from windlass.entrypoints.cli.render import (
     badge,
     finding_lines,
     print_json,
+    say,
     shorten,
     table,
 )
@@ -63,8 +64,8 @@ def add(
     if output == "json":
         print_json(added)
         return
-    typer.echo(f"Added {added['name']}: {added['url']}, branch {added['branch']}.")
-    typer.echo(f"  See how far it is: windlass repo show {added['name']}")
+    say(f"Added {added['name']}: {added['url']}, branch {added['branch']}.")
+    say(f"  See how far it is: windlass repo show {added['name']}")
 
 
 @app.command("list", epilog="Example: windlass repo list --output json")
@@ -76,12 +77,10 @@ def list_all(output: Output = "text") -> None:
     if output == "json":
         print_json(found)
     elif not found:
-        typer.echo(
-            "No repositories yet. Add one:\n  windlass repo add https://git.example/team/dags"
-        )
+        say("No repositories yet. Add one:\n  windlass repo add https://git.example/team/dags")
     else:
         heads = ("REPOSITORY", "SYNC", "HEALTH", "RELEASE", "HEAD", "SUBJECT")
-        typer.echo(table(heads, [_row(one) for one in found], flexible=5))
+        say(table(heads, [_row(one) for one in found], flexible=5))
 
 
 @app.command(epilog="Example: windlass repo show team-dags")
@@ -95,10 +94,10 @@ def show(name: Name, output: Output = "text") -> None:
         print_json(found)
         return
     for line in _lines(found):
-        typer.echo(line)
-    typer.echo("\nHistory")
+        say(line)
+    say("\nHistory")
     for event in client.get(f"{address_of(name)}/events?limit=12"):
-        typer.echo(_event_line(event))
+        say(_event_line(event))
 
 
 @app.command(epilog="Example: windlass repo sync team-dags --wait")
@@ -111,7 +110,7 @@ def sync(
 
     client = Client()
     queued = client.post(f"{address_of(name)}/sync")["queued"]
-    typer.echo("Asked for a sync." if queued else "A sync is waiting already.")
+    say("Asked for a sync." if queued else "A sync is waiting already.")
     if not wait:
         return
     deadline = time.monotonic() + 120
@@ -120,7 +119,7 @@ def sync(
         if time.monotonic() > deadline:
             break
         time.sleep(0.2)
-    typer.echo(f"{badge(found['sync']['state'])}: {found['sync']['reason']}")
+    say(f"{badge(found['sync']['state'])}: {found['sync']['reason']}")
     if found["sync"]["state"] != "live":
         raise typer.Exit(1)
 

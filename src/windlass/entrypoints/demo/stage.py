@@ -14,7 +14,7 @@ from typing import Self
 
 import httpx
 
-from windlass.app import embedded_postgres, store_of
+from windlass.app import embedded_postgres, make_home, store_of
 from windlass.domain.errors import Invalid, Unavailable
 from windlass.entrypoints.cli.client import Client
 from windlass.entrypoints.demo.airflow import LocalAirflow
@@ -89,7 +89,7 @@ class Ground:
         return self._parts[part].log_tail(10)
 
     def _start(self, stack: ExitStack) -> None:
-        self.settings.home.mkdir()
+        make_home(self.settings.home)
         ensure_token(self.settings.token_file)
         postgres = embedded_postgres(self.settings)
         stack.callback(postgres.stop)

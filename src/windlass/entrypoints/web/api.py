@@ -14,7 +14,8 @@ from windlass import __version__
 from windlass.database.history import list_events
 from windlass.database.repositories import get_repository, list_repository_names
 from windlass.database.status import get_status, list_releases
-from windlass.domain.errors import AppError, Forbidden, Invalid
+from windlass.domain.errors import AppError, Forbidden, Invalid, Unavailable
+from windlass.domain.events import Event
 from windlass.domain.release import ReleaseId
 from windlass.engine.context import Context, log
 from windlass.engine.register import Registration, add, request_rollback, request_sync
@@ -34,7 +35,12 @@ from windlass.entrypoints.web.models import (
 Limit = Annotated[int, Query(ge=1, le=200)]
 Name = Annotated[str, Path(max_length=500, pattern=r"^[^\x00]*$")]  # what a query can hold
 _PROBLEMS: dict[int | str, dict[str, object]] = {
-    status: {"model": Problem} for status in (401, 404, 409, 422, 503)
+    # In our words: Python 3.13 has another phrase for 422 than 3.12.
+    401: {"model": Problem, "description": "The token is missing or wrong"},
+    404: {"model": Problem, "description": "There is no such thing"},
+    409: {"model": Problem, "description": "The state forbids it"},
+    422: {"model": Problem, "description": "The request must be corrected"},
+    503: {"model": Problem, "description": "Something outside is away; try again later"},
 }
 _bearer = HTTPBearer(auto_error=False, description="The token of HOME/api-token.")
 
@@ -158,7 +164,10 @@ def _answer(status: int, error: AppError) -> JSONResponse:
 
 async def _answer_app_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, AppError)
-    return _answer(http_status(error), error)
+    answer = _answer(http_status(error), error)
+    if isinstance(error, Unavailable):
+        answer.headers["Retry-After"] = str(round(error.retry_after_s))
+    return answer
 
 
 async def _answer_bad_request(_: Request, error: Exception) -> JSONResponse:
@@ -181,6 +190,6 @@ async def _answer_http_error(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _answer_bug(request: Request, error: Exception) -> JSONResponse:
-    log.error("request:failed", path=request.url.path, error=type(error).__name__)
+    log.error(Event.REQUEST_FAILED, path=request.url.path, error=type(error).__name__)
     message = f"Windlass failed with {type(error).__name__}, which is a bug"
     return _answer(500, Invalid("WIND001", message, "Please report it with the API's log."))

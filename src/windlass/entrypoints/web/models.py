@@ -12,7 +12,9 @@ from windlass.domain.release import DeploymentState
 from windlass.domain.repository import Health, SyncState
 from windlass.domain.status import Deployed, Failure, Head, health, sync_state
 
-Line = Annotated[str, Field(min_length=1, max_length=500)]
+# No controls and no marks that turn text: what is stored is shown on terminals later.
+_ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]*$"
+Line = Annotated[str, Field(min_length=1, max_length=500, pattern=_ONE_LINE)]
 
 
 class _Request(BaseModel):

@@ -16,6 +16,7 @@ from windlass.entrypoints.cli.render import (
     duration,
     finding_lines,
     print_json,
+    say,
     shorten,
     table,
 )
@@ -144,3 +145,22 @@ def test_json_is_printed_as_the_api_gave_it(capsys: pytest.CaptureFixture[str]) 
     printed = capsys.readouterr().out
     assert "été" in printed
     assert json.loads(printed) == {"name": "été", "releases": [1, None]}
+
+
+def test_what_is_said_keeps_its_lines_and_cannot_steer_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    say("a\x1b[31m\nb\u202e")
+    say("\x9b2J", err=True)
+
+    assert capsys.readouterr() == ("a\ufffd[31m\nb\ufffd\n", "\ufffd2J\n")
+
+
+def test_a_cell_of_a_table_stays_on_its_line() -> None:
+    assert table(("A", "B"), [("x\ny\x1b", "z")], flexible=1) == "A     B\nx\ufffdy\ufffd  z"
+
+
+def test_json_for_programs_shows_controls_as_escapes(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"é": "\x1b\x7f\x9b\u202e"})
+
+    assert capsys.readouterr().out == '{\n  "é": "\\u001b\\u007f\\u009b\\u202e"\n}\n'

@@ -274,7 +274,7 @@ def upgrade() -> None:
         "deployment",
         ["next_observation_at"],
         unique=False,
-        postgresql_where=sa.text("state IN ('pending', 'published')"),
+        postgresql_where=sa.text("state IN ('published', 'failed')"),
     )
     op.create_index(op.f("ix_deployment_release_id"), "deployment", ["release_id"], unique=False)
     op.create_index(op.f("ix_deployment_replaces"), "deployment", ["replaces"], unique=False)

@@ -1,0 +1,134 @@
+"""Check processes, and who may use one: each lent to one thread at a time, in order of asking."""
+
+import contextlib
+import json
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from windlass.sandbox import child
+
+WATCH_S = 0.1
+
+
+class Pool:
+    """`size` processes of the interpreter `python`, started when first needed."""
+
+    def __init__(self, python: Path, size: int) -> None:
+        self.processes = [CheckProcess(python) for _ in range(size)]
+        self._idle = list(self.processes)
+        self._waiting: deque[SimpleQueue[CheckProcess]] = deque()
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        threading.Thread(target=self._watch, name="check-watchdog", daemon=True).start()
+
+    @contextlib.contextmanager
+    def borrow(self) -> Iterator["CheckProcess"]:
+        """A process for this thread alone. Whoever waits longest is next."""
+        process = self._take()
+        try:
+            yield process
+        finally:
+            self._give_back(process)
+
+    def close(self) -> None:
+        """End all idle processes and the watchdog; the Pool cannot be used again."""
+        self._closed.set()
+        with self._lock:
+            while self._idle:
+                self._idle.pop().kill()
+
+    def _take(self) -> "CheckProcess":
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+            place: SimpleQueue[CheckProcess] = SimpleQueue()
+            self._waiting.append(place)
+        return place.get()
+
+    def _give_back(self, process: "CheckProcess") -> None:
+        """Hand it over. From a common queue, a thread that asks again at once would take it back
+        before the one that waits has woken up."""
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().put(process)
+            else:
+                self._idle.append(process)
+
+    def _watch(self) -> None:
+        """Kill what takes too long. One thread for all: a timer for each file would cost more than
+        checking the file."""
+        while not self._closed.wait(WATCH_S):
+            for process in self.processes:
+                process.kill_if_late()
+
+
+@dataclass(slots=True)
+class CheckProcess:
+    """One check process and the pipes to it; used by one thread at a time."""
+
+    python: Path
+    _process: subprocess.Popen[bytes] | None = None
+    _deadline: float | None = None
+
+    def ask(
+        self, request: dict[str, Any], content: bytes | None, *, limit_s: float
+    ) -> dict[str, Any] | None:
+        """The answer, or None where the process died of it or ran out of time."""
+        process = self._running()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        deadline = self._deadline = time.monotonic() + limit_s
+        try:
+            child.write_frame(process.stdin, json.dumps(request).encode())
+            if content is not None:
+                child.write_frame(process.stdin, content)
+            process.stdin.flush()
+            answer = child.read_frame(process.stdout)
+        except BrokenPipeError:
+            answer = None
+        finally:
+            self._deadline = None
+        if answer is None or time.monotonic() > deadline:  # the watchdog may be killing it
+            self.kill()
+            return None
+        decoded: dict[str, Any] = json.loads(answer)
+        return decoded
+
+    def kill_if_late(self) -> None:
+        """Make a pending `ask` return None where its time is up. For another thread to call."""
+        deadline, process = self._deadline, self._process
+        if deadline is not None and time.monotonic() > deadline and process is not None:
+            process.kill()
+
+    def kill(self) -> None:
+        """End the process at once; the next `ask` starts another."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):  # unflushed bytes to a dead process
+                    pipe.close()
+        process.wait()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            self.kill()
+            self._process = subprocess.Popen(
+                [self.python, "-I", "-B", child.__file__],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={},
+                cwd="/",
+                start_new_session=True,
+            )
+        return self._process
