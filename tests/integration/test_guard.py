@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from windlass.domain.errors import AppError, Unavailable
+from windlass.domain.errors import AppError, Invalid, Unavailable
 from windlass.domain.remote import parse_remote_url
 from windlass.git.guard import pin_address
 from windlass.git.remotes import Remote, find_head
@@ -74,3 +74,10 @@ def test_a_name_that_nobody_knows_is_worth_another_try() -> None:
     unknown = failure(find_head, Remote("http://nowhere.invalid/dags.git", "main"))
 
     assert (type(unknown), unknown.code) == (Unavailable, "GIT008")
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".example", "git." + "a" * 64])
+def test_what_cannot_be_a_host_name_is_refused(host: str) -> None:
+    refused = failure(find_head, Remote(f"http://{host}/dags.git", "main"))
+
+    assert (type(refused), refused.code) == (Invalid, "GIT013")

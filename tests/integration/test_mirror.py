@@ -48,8 +48,14 @@ def failure(call: Callable[..., object], *given: object) -> AppError:
     return failed.value
 
 
+def listing(mirror: Mirror, sha: CommitSha, path: str = ".") -> list[TreeEntry]:
+    entries = mirror.list_tree(sha, path, 100)
+    assert entries is not None
+    return entries
+
+
 def blobs(mirror: Mirror, sha: CommitSha, path: str = ".") -> dict[str, bytes]:
-    entries = mirror.list_tree(sha, path)
+    entries = listing(mirror, sha, path)
     contents = dict(mirror.read_blobs(entry.oid for entry in entries))
     return {entry.path: contents[entry.oid] for entry in entries}
 
@@ -136,7 +142,7 @@ def test_odd_names_links_and_submodules_are_listed_as_they_are(
     rows += [b"160000 commit %s\tlib" % sub.encode()]
     _push_tree(origin, b"\0".join(rows) + b"\0")
 
-    listed = mirror.list_tree(mirror.fetch(remote).sha, ".")
+    listed = listing(mirror, mirror.fetch(remote).sha)
 
     files = ["a\nb", "back\\slash", "été", 'say "hi"', "tab\there", "\udcff\udcfe"]
     assert set(listed) == {
@@ -191,7 +197,7 @@ def test_a_dag_root_that_is_no_folder_is_told(
     origin.push("first", {"a.py": "1", "dags/b.py": "2"})
     sha = mirror.fetch(remote).sha
 
-    assert failure(mirror.list_tree, sha, path).code == "GIT005"
+    assert failure(listing, mirror, sha, path).code == "GIT005"
 
 
 @pytest.mark.parametrize("seconds", [253_402_300_800, 2**62])
@@ -254,13 +260,13 @@ def test_a_mirror_that_breaks_between_fetch_and_reading_is_told_and_comes_back(
 ) -> None:
     origin.push("first", {"a.py": "1"})
     sha = mirror.fetch(remote).sha
-    [entry] = mirror.list_tree(sha, ".")
+    [entry] = listing(mirror, sha)
     harm(mirror.git_dir)
 
     assert failure(lambda: list(mirror.read_blobs([entry.oid]))).code == "GIT012"
     mirror.fetch(remote)
     harm(mirror.git_dir)
-    assert failure(mirror.list_tree, sha, ".").code == "GIT012"
+    assert failure(listing, mirror, sha).code == "GIT012"
     assert blobs(mirror, mirror.fetch(remote).sha) == {"a.py": b"1"}
 
 

@@ -7,14 +7,25 @@ again, so a one-file commit costs one file.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from windlass.checks.intake import is_read, resolve_link
+from windlass.checks.intake import MAX_TREE_FILES, is_read, resolve_link
 from windlass.domain.artifact import EMPTY, Artifact, FileEntry
 from windlass.domain.digest import digest_bytes
-from windlass.domain.finding import Finding, Severity
+from windlass.domain.finding import Finding, FindingType, Severity
 from windlass.domain.repository import Lease, Revision
 from windlass.domain.tree import Kind, TreeEntry
 from windlass.engine.context import Context
 from windlass.git.mirror import Mirror, mirror_of
+
+_MAX_LINKS_BYTES = 2_000_000
+_TOO_LARGE = Finding(
+    "INT011",
+    Severity.HIGH,
+    FindingType.INTAKE,
+    "",
+    f"the tree has more than {MAX_TREE_FILES:,} files, or its paths or its symlinks are too long "
+    "to be listed",
+    "Register the folder with the DAGs as the repository's path.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,8 @@ def build(
     """
     mirror = mirror_of(context.mirrors, lease.repository.id)
     listed = _list(mirror, revision, lease.repository.path)
+    if listed is None:
+        return Build(revision, EMPTY, (_TOO_LARGE,), {})
     resolved = {path: resolve_link(entry, listed) for path, entry in listed.items()}
     kept = {
         path: known
@@ -67,11 +80,17 @@ def build(
     return Build(revision, artifact, tuple(findings), fresh)
 
 
-def _list(mirror: Mirror, revision: Revision, path: str) -> dict[str, TreeEntry]:
-    """The tree by path, symlinks with their targets."""
-    entries = {entry.path: entry for entry in mirror.list_tree(revision.sha, path)}
-    links = [entry for entry in entries.values() if entry.kind is Kind.SYMLINK]
-    targets = dict(mirror.read_blobs(link.oid for link in links if link.size_bytes <= 4096))
+def _list(mirror: Mirror, revision: Revision, path: str) -> dict[str, TreeEntry] | None:
+    """The tree by path, symlinks with their targets; None where it is too large to be judged."""
+    rows = mirror.list_tree(revision.sha, path, MAX_TREE_FILES)
+    if rows is None:
+        return None
+    entries = {entry.path: entry for entry in rows}
+    links = [entry for entry in rows if entry.kind is Kind.SYMLINK]
+    short = [link for link in links if link.size_bytes <= 4096]
+    if sum(link.size_bytes for link in short) > _MAX_LINKS_BYTES:
+        return None
+    targets = dict(mirror.read_blobs(link.oid for link in short))
     for link in links:
         target = targets.get(link.oid, b"").decode("utf-8", "replace")
         entries[link.path] = link._replace(target=target)

@@ -20,8 +20,8 @@ def pin_address(remote: RemoteUrl, allowed: Sequence[str]) -> dict[str, str]:
 
     Addresses that are not public are refused with Invalid GIT007 unless the host, the address or
     a network that holds it is in `allowed`. Raises Unavailable GIT008 where the name does not
-    resolve, Invalid GIT011 where git is too old to be told. The setting is http.curloptResolve,
-    CURLOPT_RESOLVE's HOST:PORT:ADDRESS.
+    resolve, Invalid GIT013 where it cannot be one, Invalid GIT011 where git is too old to be told.
+    The setting is http.curloptResolve, CURLOPT_RESOLVE's HOST:PORT:ADDRESS.
     """
     _check_git()
     addresses = _resolve(remote)
@@ -51,6 +51,13 @@ def _resolve(
 ) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
     try:
         found = socket.getaddrinfo(remote.host, remote.port, type=socket.SOCK_STREAM)
+    except UnicodeError:  # from Python's own encoding of names, before anybody is asked
+        raise Invalid(
+            "GIT013",
+            f"the host {remote.host[:300]!r} is no host name: a part of it between dots is empty "
+            "or longer than 63 characters",
+            "Check the name.",
+        ) from None
     except OSError as error:
         raise Unavailable(
             "GIT008",

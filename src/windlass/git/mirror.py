@@ -10,11 +10,15 @@ from pathlib import Path
 from windlass.domain.errors import Invalid, Unavailable
 from windlass.domain.repository import CommitSha, RepositoryId, Revision
 from windlass.domain.tree import Kind, TreeEntry
-from windlass.git.process import GitFailed, run_git
+from windlass.git.process import GitFailed, GitTooLong, run_git
 from windlass.git.remotes import Remote, fetch_head
 
 _HEAD = "refs/windlass/head"
 _LATEST_S = 253_402_300_799  # the last second of the year 9999; a committer may claim any
+_FOLDER = b"040000 "
+_LISTING_BYTES = 20_000_000  # 50,000 files with paths of 300 bytes and their folders
+_WORDS_BYTES = 100_000
+_BLOBS_BYTES = 250_000_000  # what intake lets through, with git's headers
 _KINDS = {kind.value: kind for kind in Kind}
 
 
@@ -43,23 +47,35 @@ class Mirror:
 
     def describe(self, commit: str) -> Revision:
         """Sha, author, subject and time of a commit of the mirror."""
-        form = "%H%x00%an%x00%s%x00%ct"
-        output = run_git(
-            ["log", "-1", f"--format={form}", "--end-of-options", commit], git_dir=self.git_dir
-        )
-        sha, author, subject, at = output.decode("utf-8", "replace").rstrip("\n").split("\0")
+        arguments = ["log", "-1", "--format=%H%x00%ct%x00%an%x00%s"]
+        arguments += ["--end-of-options", commit]
+        try:
+            output = run_git(arguments, git_dir=self.git_dir, max_output_bytes=_WORDS_BYTES)
+        except GitTooLong as failure:
+            output = failure.start
+        words = output.decode("utf-8", "replace").rstrip("\n")
+        sha, at, author, subject = f"{words}\0".split("\0")[:4]
         committed_at = datetime.fromtimestamp(min(int(at), _LATEST_S), UTC)
         return Revision(CommitSha(sha), _plain(author)[:200], _plain(subject)[:500], committed_at)
 
-    def list_tree(self, sha: CommitSha, path: str) -> list[TreeEntry]:
+    def list_tree(self, sha: CommitSha, path: str, max_entries: int) -> list[TreeEntry] | None:
         """Every entry below the DAG root `path`; Invalid GIT005 where that is no folder.
 
-        Symlinks come without their target, which `read_blobs` brings. Raises Unavailable GIT012
-        where the mirror is damaged; the next fetch makes it anew.
+        None where there are more than `max_entries`, or their paths are too long to be listed:
+        trees that share their folders can hold 10^9 entries in a few objects. Symlinks come
+        without their target, which `read_blobs` brings. Raises Unavailable GIT012 where the mirror
+        is damaged; the next fetch makes it anew.
         """
         place = sha if path == "." else f"{sha}:{path}"
         try:
-            output = run_git(["ls-tree", "-r", "-l", "-z", place], git_dir=self.git_dir)
+            # Folders are printed too, so that no tree can keep git busy without printing.
+            output = run_git(
+                ["ls-tree", "-r", "-t", "-l", "-z", place],
+                git_dir=self.git_dir,
+                max_output_bytes=_LISTING_BYTES,
+            )
+        except GitTooLong:
+            return None
         except GitFailed:
             if not self._is_sound():
                 raise self._damaged() from None
@@ -68,8 +84,11 @@ class Mirror:
                 f"the revision {sha[:7]} has no folder {path!r}",
                 "Register the repository with the --path of its DAG folder.",
             ) from None
+        rows = [row for row in output.split(b"\0") if row and not row.startswith(_FOLDER)]
+        if len(rows) > max_entries:
+            return None
         try:
-            return [_tree_entry(row) for row in output.split(b"\0") if row]
+            return [_tree_entry(row) for row in rows]
         except ValueError:  # git prints BAD for the size of a blob that it lost
             raise self._damaged() from None
 
@@ -83,7 +102,12 @@ class Mirror:
             return
         request = "\n".join([*wanted, ""]).encode()
         try:
-            printed = run_git(["cat-file", "--batch"], git_dir=self.git_dir, stdin=request)
+            printed = run_git(
+                ["cat-file", "--batch"],
+                git_dir=self.git_dir,
+                stdin=request,
+                max_output_bytes=_BLOBS_BYTES,
+            )
         except GitFailed:
             raise self._damaged() from None
         output = memoryview(printed)

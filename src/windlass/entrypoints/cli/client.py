@@ -37,7 +37,13 @@ class Client:
         headers = {"Authorization": f"Bearer {self._token()}"}
         try:
             response = httpx.request(
-                method, url, json=body, headers=headers, timeout=60, trust_env=False
+                method,
+                url,
+                json=body,
+                headers=headers,
+                timeout=60,
+                trust_env=False,
+                verify=url.startswith("https:"),  # loading certificates for nothing takes 40 ms
             )
         except httpx.HTTPError as error:
             raise Unavailable(
