@@ -118,10 +118,10 @@ class Store:
         The caller holds the lock of this bundle. A pointer never goes back to a lower release:
         Conflict STORE005 where it names a newer one.
         """
-        if self.points_to(environment, bundle, release_id):
+        now, wanted = self._read_pointer(environment, bundle), release_id or _UNBOUND
+        if now == wanted:
             return False
-        now = self._read_pointer(environment, bundle)
-        if now is not None and now > (release_id or _UNBOUND):
+        if now is not None and now > wanted:
             raise Conflict(
                 "STORE005",
                 f"the pointer of {bundle!r} names release #{now}, newer than #{release_id or '-'}",

@@ -25,7 +25,6 @@ class Binding:
     `is_pending`: nobody noted yet that the pointer says so.
     """
 
-    bundle_id: int
     environment: str
     bundle: str
     release_id: ReleaseId | None
@@ -216,7 +215,6 @@ def _bindings() -> sa.Select[Any]:
         t.deployment.c.state == DeploymentState.PENDING,
     )
     return sa.select(
-        t.bundle.c.id,
         t.environment.c.name,
         t.bundle.c.name.label("bundle"),
         t.bundle.c.release_id,

@@ -34,7 +34,7 @@ def run_worker(context: Context, *, concurrency: int, silent_s: float = SILENT_S
     loops = [
         _start("poll", stop, lambda: POLL_LOOP_S * (poller.poll_due() == 0)),
         _start("observe", stop, lambda: _observe(context, observer)),
-        _start("tick", stop, lambda: TICK_S + 0 * repair_pointers(context)),
+        _start("tick", stop, lambda: _tick(context)),
     ]
     try:
         worker = JobWorker(
@@ -46,6 +46,11 @@ def run_worker(context: Context, *, concurrency: int, silent_s: float = SILENT_S
         for loop in loops:
             loop.join()
         poller.close()
+
+
+def _tick(context: Context) -> float:
+    repair_pointers(context)
+    return TICK_S
 
 
 def _observe(context: Context, observer: Observer) -> float:

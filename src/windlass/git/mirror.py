@@ -1,6 +1,5 @@
 """A bare mirror per repository: a cache of this worker, safe to delete at any time."""
 
-import re
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from windlass.domain.errors import Invalid, Unavailable
 from windlass.domain.repository import CommitSha, RepositoryId, Revision
+from windlass.domain.text import plain
 from windlass.domain.tree import Kind, TreeEntry
 from windlass.git.process import GitFailed, GitTooLong, run_git
 from windlass.git.remotes import Remote, fetch_head
@@ -56,7 +56,7 @@ class Mirror:
         words = output.decode("utf-8", "replace").rstrip("\n")
         sha, at, author, subject = f"{words}\0".split("\0")[:4]
         committed_at = datetime.fromtimestamp(min(int(at), _LATEST_S), UTC)
-        return Revision(CommitSha(sha), _plain(author)[:200], _plain(subject)[:500], committed_at)
+        return Revision(CommitSha(sha), plain(author)[:200], plain(subject)[:500], committed_at)
 
     def list_tree(self, sha: CommitSha, path: str, max_entries: int) -> list[TreeEntry] | None:
         """Every entry below the DAG root `path`; Invalid GIT005 where that is no folder.
@@ -158,11 +158,6 @@ def _tree_entry(row: bytes) -> TreeEntry:
 
 def _kind(mode: str) -> Kind:
     return _KINDS.get(mode, Kind.FILE)  # 100664 in very old trees
-
-
-def _plain(words: str) -> str:
-    """Words of a commit without what steers terminals: controls, and marks that turn text."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", "\ufffd", words)
 
 
 def _text(path: bytes) -> str:
