@@ -1,6 +1,6 @@
 # One command each; `make help` lists them. Only Python 3.11-3.13, git and make are needed first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint bench docs lock clean
+.PHONY: help setup demo up test lint bench peers docs lock clean
 .NOTPARALLEL:
 
 # Another Python:  make setup PYTHON=/path/to/python3.12
@@ -21,7 +21,7 @@ up: setup ## everything on this machine, with your own repositories
 	@$(bin)/windlass up
 
 test: lint ## lint, types and all tests
-	@$(bin)/python -m pytest
+	@sh scripts/test
 	@cd airflow-provider && ../.venv-airflow/bin/python -m pytest
 
 lint: setup ## style, format, types, the direction of imports, and pins that satisfy pyproject.toml
@@ -38,6 +38,11 @@ lint: setup ## style, format, types, the direction of imports, and pins that sat
 bench: setup ## how long a push takes to become a release
 	@$(bin)/windlass bench sync
 
+peers: setup ## .venv-peers, with the scanners that `windlass bench gate` is measured beside
+	@$(bin)/uv venv --quiet --allow-existing --no-python-downloads --python $(bin)/python .venv-peers
+	@UV_SYSTEM_CERTS=$${UV_SYSTEM_CERTS:-1} $(bin)/uv pip sync --quiet --require-hashes \
+		--python .venv-peers/bin/python requirements/peers.txt
+
 docs: setup ## rewrite the pages of docs/ that are made from the code
 	@$(bin)/python scripts/generate_docs.py
 
@@ -46,6 +51,6 @@ lock: setup ## pin again what pyproject.toml and requirements/*.in ask for; UPGR
 	@sh scripts/setup $(if $(PYTHON),"$(PYTHON)")
 
 clean: ## remove the environments, caches and builds; what Windlass stored (.windlass) stays
-	@rm -rf .venv .venv-airflow .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	@rm -rf .venv .venv-airflow .venv-peers .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
 	@find . -name .git -prune -o -name .windlass -prune -o \
 		\( -name __pycache__ -o -name '*.egg-info' \) -prune -exec rm -rf {} +

@@ -13,7 +13,9 @@ import pytest
 
 def pytest_configure() -> None:
     for name in [*os.environ]:
-        if name.startswith(("WINDLASS_", "AIRFLOW")) and not name.startswith("WINDLASS_TEST_"):
+        if name.startswith("WINDLASS_TEST_"):  # Windlass would refuse it as a misspelt setting
+            os.environ[name.removeprefix("WINDLASS_")] = os.environ[name]
+        if name.startswith(("WINDLASS_", "AIRFLOW")):
             del os.environ[name]
     os.environ.update(
         HOME="/nonexistent",
@@ -49,8 +51,9 @@ def session_folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def room(session_folder: Path) -> Path:
-    """A fresh folder of this test, open to any account."""
+def room(session_folder: Path) -> Iterator[Path]:
+    """A fresh folder of this test, open to any account, gone with it: all at once took minutes."""
     folder = Path(tempfile.mkdtemp(dir=session_folder))
     folder.chmod(0o711)
-    return folder
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)  # what a dying process still writes goes at the end

@@ -1,30 +1,90 @@
 """One real Airflow, Git server and Windlass for all acceptance tests of a run."""
 
+import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from windlass.domain.environment import FOLDER_BUNDLE
 from windlass.entrypoints.demo.questions import DemoAirflow
 from windlass.entrypoints.demo.stage import USER, Clone, Stage
+from windlass.settings import process_environment
 
 ROOT = Path(__file__).parents[2]
 
 
+class BothTargets(Stage):
+    """A stage whose Airflow reads a folder too, that of the environment `folders`.
+
+    The store can be taken away from it, and its collector of stale versions is on, as it is where
+    nobody set what `windlass airflow config` prints.
+    """
+
+    bundles = 40
+
+    def unmount(self) -> None:
+        """Leave Airflow an empty folder in place of the store, as a lost mount does."""
+        self._mount().unlink()
+        self._mount().mkdir()
+
+    def mount(self) -> None:
+        """Let Airflow see the store."""
+        if self._mount().is_symlink():
+            return
+        with suppress(FileNotFoundError):
+            self._mount().rmdir()
+        self._mount().symlink_to(self.settings.home / "store")
+
+    def run_in_airflow(self, code: str) -> str:
+        """Run Python as one of Airflow's processes would; what it prints."""
+        env = {
+            **process_environment(),
+            **self._airflow_settings(),
+            "AIRFLOW_HOME": str(self.folder / "airflow"),
+        }
+        command = [str(self.airflow_python), "-c", code]
+        run = subprocess.run(
+            command, env=env, cwd="/", capture_output=True, timeout=90, check=True, text=True
+        )
+        return run.stdout
+
+    def _start(self, stack: ExitStack) -> None:
+        self.mount()
+        super()._start(stack)
+
+    def _mount(self) -> Path:
+        return self.folder / "mount"
+
+    def _airflow_settings(self) -> dict[str, str]:
+        settings = super()._airflow_settings()
+        pool = json.loads(settings["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"])
+        folder = self.settings.home / "store/environments/folders/dags"
+        classpath = "airflow.dag_processing.bundles.local.LocalDagBundle"
+        kwargs = {"path": str(folder), "refresh_interval": 30}
+        pool.append({"name": FOLDER_BUNDLE, "classpath": classpath, "kwargs": kwargs})
+        return {
+            **settings,
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(pool),
+            "AIRFLOW__WINDLASS__ALLOWED_BUNDLES": FOLDER_BUNDLE,
+            "AIRFLOW__DAG_PROCESSOR__STALE_BUNDLE_CLEANUP_INTERVAL": "2",
+            "AIRFLOW__API__EXPOSE_CONFIG": "True",
+            "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "12",  # so that a test need not wait for 30 s
+        }
+
+
 @pytest.fixture(scope="session")
-def stage() -> Iterator[Stage]:
+def stage() -> Iterator[BothTargets]:
     """Everything, running; stopping it must leave no process and no folder."""
-    python = Path(
-        os.environ.get("WINDLASS_TEST_AIRFLOW_PYTHON", ROOT / ".venv-airflow" / "bin" / "python")
-    )
+    python = Path(os.environ.get("TEST_AIRFLOW_PYTHON", ROOT / ".venv-airflow" / "bin" / "python"))
     assert python.exists(), f"no Airflow at {python}; run `make setup`"
-    with Stage(python) as running:
+    with BothTargets(python) as running:
         yield running
         pids = running.pids()
     assert len(pids) >= 5
@@ -40,15 +100,26 @@ def airflow(stage: Stage) -> DemoAirflow:
 class Team:
     """A repository of its own on the stage, registered and followed every second."""
 
-    def __init__(self, stage: Stage, name: str, files: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        name: str,
+        files: Mapping[str, str],
+        environment: str | None = None,
+        **options: Any,
+    ) -> None:
         self.stage = stage
         self.name = name
         self.clone: Clone = stage.clone(name)
         sha = self.clone.commit_and_push("first", files)
         auth = {"username": USER, "password": stage.password}
         body = {"url": self.clone.url, "name": name, "sync_interval": "1s", "auth": auth}
+        body["options"] = options
+        if environment:
+            body["environment"] = environment
         stage.client.post("/api/v1/repositories", body)
         self.first = self.wait_live(sha)
+        self.bundle = str(self.status["bundle"])
 
     @property
     def status(self) -> dict[str, Any]:
@@ -68,12 +139,22 @@ class Team:
         wait_until(is_live, f"{self.name} at {revision[:7]} is live")
         return int(self.status["release"]["id"])
 
+    def wait_polls(self, count: int) -> None:
+        """Return when the remote was polled so many times more."""
+        seen = {self.status["polled_at"]}
+
+        def has_come() -> bool:
+            seen.add(self.status["polled_at"])
+            return len(seen) > count
+
+        wait_until(has_come, f"{self.name} is polled {count} times")
+
     def windlass(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The command line as a user runs it beside this Windlass."""
         return run_windlass(self.stage, *arguments)
 
 
-def run_windlass(stage: Stage, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_windlass(stage: Stage, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
     env = {
         "PATH": os.environ["PATH"],
         "COLUMNS": "80",
@@ -82,7 +163,14 @@ def run_windlass(stage: Stage, *arguments: str) -> subprocess.CompletedProcess[s
     }
     command = [sys.executable, "-m", "windlass", *arguments]
     return subprocess.run(
-        command, env=env, cwd="/", capture_output=True, text=True, timeout=90, check=False
+        command,
+        env=env,
+        cwd="/",
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
     )
 
 

@@ -129,4 +129,5 @@ def test_a_flip_in_the_middle_of_a_parse_is_not_called_live_before_the_new_code_
         stop.set()
         parsing.join()
 
-    assert seen == [[f"v{i}"] for i in range(2, 6)]
+    ours = ["ns:laggard", "repo:laggard"]
+    assert seen == [[*ours, f"v{i}"] for i in range(2, 6)]

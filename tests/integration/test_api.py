@@ -1,59 +1,76 @@
 """The API over a real database and real git, without a worker: jobs are run by hand."""
 
-import contextlib
 import json
-import threading
-import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from starlette.routing import BaseRoute, Route
 
-from tests.integration.conftest import PASSWORD, Origin, clone_of, run_sync, status_of
+from tests.integration.conftest import (
+    PASSWORD,
+    Origin,
+    clone_of,
+    deployed_files,
+    run_sync,
+    status_of,
+)
+from tests.integration.serving import TOKEN, api_over, client_of
+from windlass.database.audit import list_audit
 from windlass.database.connection import Database
-from windlass.database.jobs import Jobs
+from windlass.database.environments import get_environment, put_environment
+from windlass.database.repositories import get_repository
+from windlass.domain.delivery import ForgeKind
+from windlass.domain.options import VerdictMode
 from windlass.engine.context import Context
 from windlass.engine.worker import handlers
 from windlass.entrypoints.demo.gitserver import GitHttpServer
-from windlass.entrypoints.web.api import create_api
 
 ROOT = Path(__file__).parents[2]
-TOKEN = "a-token"
 REPOSITORIES = "/api/v1/repositories"
-PUBLIC = {"/openapi.json", "/healthz", "/readyz"}
+CALLS = {f"/webhooks/{kind}" for kind in ForgeKind} | {"/webhooks/r/{address}"}  # prove themselves
+PUBLIC = (
+    CALLS
+    | {"/openapi.json", "/healthz", "/readyz", "/metrics", "/rules/{code}"}
+    | {f"/docs{path}" for path in ("", "/start.js", "/swagger-ui-bundle.js", "/swagger-ui.css")}
+)
 ORDERS = "from airflow.sdk import DAG\nDAG('orders')\n"
 REPOSITORY_KEYS = [
-    *("branch", "bundle", "environment", "failure", "findings", "head", "health"),
-    *("judged_revision", "name"),
-    *("namespace", "next_poll_at", "path", "polled_at", "release", "sync", "sync_interval_s"),
+    "branch",
+    "bundle",
+    "environment",
+    "expected_revision",
+    "failure",
+    "findings",
+    "head",
+    "health",
+    "holds",
+    "hooks",
+    "imports",
+    "judged_revision",
+    "name",
+    "namespace",
+    "next_poll_at",
+    "options",
+    "partial",
+    "path",
+    "polled_at",
+    "ref",
+    "ref_choice",
+    "ref_kind",
+    "release",
+    "sync",
+    "sync_interval_s",
     "url",
+    "validated",
+    "waiting",
+    "warnings",
+    "watched",
 ]
-
-
-def api_over(context: Context) -> FastAPI:
-    return create_api(context, token=TOKEN, environment="default", sync_interval="60s")
-
-
-@contextlib.contextmanager
-def client_of(api: FastAPI) -> Iterator[httpx.Client]:
-    """A client of the API as uvicorn serves it."""
-    config = uvicorn.Config(api, port=0, log_config=None, access_log=False, ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.005)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client:
-        yield client
-    server.should_exit = True
-    thread.join()
 
 
 @pytest.fixture
@@ -77,7 +94,7 @@ def alice(stranger: httpx.Client) -> httpx.Client:
 @pytest.fixture
 def body(origin: Origin) -> dict[str, Any]:
     auth = {"username": "ci", "password": PASSWORD}
-    return {"url": origin.url, "auth": auth, "actor": "alice"}
+    return {"url": origin.url, "auth": auth}
 
 
 def routes_of(routes: Iterable[BaseRoute]) -> Iterator[Route]:
@@ -114,7 +131,11 @@ def test_every_route_but_the_public_ones_wants_the_token(
     headers = {"Authorization": authorization} if authorization else {}
     asked = {
         (method, route.path): problem(
-            stranger.request(method, route.path.replace("{name}", "dags"), headers=headers)
+            stranger.request(
+                method,
+                route.path.replace("{name}", "dags").replace("{release}", "1"),
+                headers=headers,
+            )
         )
         for route in routes_of(api.routes)
         for method in (route.methods or set()) - {"HEAD"}
@@ -124,7 +145,8 @@ def test_every_route_but_the_public_ones_wants_the_token(
     refused = {
         "code": "API002",
         "message": "the token is missing or wrong",
-        "hint": "Send `Authorization: Bearer TOKEN`; the token is in the file api-token.",
+        "hint": "Send `Authorization: Bearer TOKEN`; the token is in the file api-token, "
+        "for /metrics in that of WINDLASS_METRICS_TOKEN_FILE.",
     }
     assert len(asked) >= 7
     assert asked == dict.fromkeys(asked, (401, refused))
@@ -134,7 +156,7 @@ def test_the_public_routes_hold_nothing_but_the_description(
     stranger: httpx.Client, alice: httpx.Client
 ) -> None:
     assert stranger.get("/healthz").json() == {"status": "ok"}
-    assert stranger.get("/readyz").json() == {"status": "ready"}
+    assert stranger.get("/readyz").json()["status"] == "ready"
     assert "/api/v1/repositories" in stranger.get("/openapi.json").json()["paths"]
 
 
@@ -159,11 +181,9 @@ def test_all_that_is_wrong_with_a_request_is_told_at_once_without_its_values(
         422,
         {
             "code": "API001",
-            "message": "url: String should have at least 1 character; "
-            "auth.password: Input should be a valid string; "
-            "auth.extra: Extra inputs are not permitted; "
-            "sync_intervall: Extra inputs are not permitted",
-            "hint": "/openapi.json describes every request.",
+            "message": "url is empty; auth.password is no text; "
+            "auth.extra is not known here; sync_intervall is not known here",
+            "hint": "The command's --help, and /openapi.json, describe what is expected.",
         },
     )
 
@@ -178,8 +198,13 @@ def test_a_body_that_is_no_json_is_told_without_the_body(alice: httpx.Client) ->
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
+        ({"url": "ext::sh -c id"}, "GIT001"),
+        ({"tag": "v1", "commit": "1" * 40}, "REPO005"),
+        ({"commit": "main"}, "REPO003"),
+        ({"tag": "gone"}, "GIT004"),
+        ({"url": "git@git.example:dags"}, "CRED006"),
         ({"url": "https://bob:s3cret@git.example/x"}, "GIT001"),
-        ({"url": "file:///etc"}, "GIT001"),
+        ({"url": "file:///etc"}, "CRED006"),
         ({"name": "Not A Name"}, "REPO001"),
         ({"namespace": "../x"}, "REPO001"),
         ({"sync_interval": "soon"}, "REPO002"),
@@ -187,6 +212,12 @@ def test_a_body_that_is_no_json_is_told_without_the_body(alice: httpx.Client) ->
         ({"path": "../up"}, "REPO004"),
         ({"auth": {"username": "ci", "password": "s3cret"}}, "GIT002"),
         ({"branch": "gone"}, "GIT004"),
+        ({"options": {"auto_deplyo": False}}, "REPO014"),
+        ({"options": {"verdict_mode": "some"}}, "REPO014"),
+        ({"options": {"team": "sales"}}, "REPO022"),
+        ({"auth": None, "credential": "gone"}, "CRED003"),
+        ({"auth": None, "credential": "airflow:default"}, "REPO001"),
+        ({"credential": "gone"}, "CRED024"),
     ],
 )
 def test_a_repository_that_cannot_work_is_refused_and_nothing_is_stored(
@@ -202,6 +233,41 @@ def test_a_repository_that_cannot_work_is_refused_and_nothing_is_stored(
     assert alice.get(REPOSITORIES).json() == []
 
 
+def test_everything_that_is_wrong_with_a_registration_is_told_at_once(
+    alice: httpx.Client, body: dict[str, Any]
+) -> None:
+    wrong = {"name": "No Name", "sync_interval": "1x", "options": {"auto_deplyo": 1, "team": 2}}
+
+    _, found = problem(alice.post(REPOSITORIES, json={**body, **wrong}))
+
+    codes = [line[:7] for line in found["message"].splitlines() if not line.startswith(" ")]
+    assert (found["code"], codes[1:]) == ("REPO001", ["REPO002", "REPO014", "REPO014"])
+    assert 'Did you mean "auto_deploy"?' in found["message"]
+
+
+def test_the_options_of_a_registration_hold_for_its_first_release(
+    alice: httpx.Client, context: Context, origin: Origin, body: dict[str, Any]
+) -> None:
+    added(alice, {**body, "options": {"auto_deploy": False}}, context, origin)
+
+    found = alice.get(f"{REPOSITORIES}/dags").json()
+    assert (found["sync"]["state"], found["release"]) == ("waiting_approval", None)
+    assert deployed_files(context) == {}
+
+
+def test_what_a_registration_does_not_choose_its_environment_says(
+    alice: httpx.Client, context: Context, origin: Origin, body: dict[str, Any]
+) -> None:
+    with context.database.transaction() as connection:
+        environment = get_environment(connection, "default")
+        wanted = replace(environment, verdict_mode=VerdictMode.PER_FILE)
+        put_environment(connection, wanted, "")
+    added(alice, body, context, origin)
+
+    options = alice.get(f"{REPOSITORIES}/dags").json()["options"]
+    assert (options["verdict_mode"], options["new_dags"]) == ("per_file", "keep")
+
+
 def test_an_unknown_environment_is_not_found(
     alice: httpx.Client, origin: Origin, body: dict[str, Any]
 ) -> None:
@@ -211,8 +277,8 @@ def test_an_unknown_environment_is_not_found(
 
     assert (status, found["code"], found["message"]) == (
         404,
-        "ENV001",
-        "there is no environment 'prod'",
+        "ENV002",
+        "no environment is named 'prod'",
     )
 
 
@@ -248,7 +314,7 @@ def test_the_history_is_told_oldest_first_and_can_be_cut(
 
     events = alice.get(f"{REPOSITORIES}/dags/events?limit=2").json()
 
-    assert [event["tag"] for event in events] == ["verdict:allowed", "release:published"]
+    assert [event["tag"] for event in events] == ["release:published", "sync:ended"]
     assert [sorted(event) for event in events] == [
         ["at", "facts", "release", "revision", "tag"]
     ] * 2
@@ -276,6 +342,9 @@ def test_a_release_tells_whose_commit_it_is(
         "is_current": True,
         "quarantine_reason": None,
         "file_count": 1,
+        "validated": True,
+        "kept": {},
+        "omitted": {},
     }
 
 
@@ -299,7 +368,7 @@ def test_a_rollback_brings_the_content_of_the_release_before(
     repository = status_of(context).repository
     run_sync(context, repository)
 
-    answer = alice.post(f"{REPOSITORIES}/dags/rollback", json={"reason": "bad", "actor": "alice"})
+    answer = alice.post(f"{REPOSITORIES}/dags/rollback", json={"reason": "bad"})
     handlers(context)["rollback"](
         repository.id, to=1, bad=2, actor="alice", reason="bad", should_abort=lambda: False
     )
@@ -326,14 +395,15 @@ def test_an_unknown_repository_is_not_found_and_the_known_ones_are_named(
     origin.push("first", {"orders.py": ORDERS})
     alice.post(REPOSITORIES, json=body)
 
-    answer = alice.request(method, f"{REPOSITORIES}/dag{path}", json={"reason": "x"})
+    given = {"reason": "x"} if path == "/rollback" else None
+    answer = alice.request(method, f"{REPOSITORIES}/dag{path}", json=given)
 
     assert problem(answer) == (
         404,
         {
             "code": "REPO011",
             "message": "there is no repository 'dag'",
-            "hint": "There are: dags.",
+            "hint": 'Did you mean "dags"?',
         },
     )
 
@@ -419,7 +489,7 @@ def test_a_name_that_no_database_can_hold_is_refused(alice: httpx.Client) -> Non
     assert (status, found["code"]) == (422, "API001")
 
 
-@pytest.mark.parametrize("path", ["/", "/api", "/docs", f"{REPOSITORIES}/a/b/c"])
+@pytest.mark.parametrize("path", ["/", "/api", "/redoc", f"{REPOSITORIES}/a/b/c"])
 def test_an_unknown_address_is_a_problem_too(alice: httpx.Client, path: str) -> None:
     assert problem(alice.get(path)) == (
         404,
@@ -434,21 +504,29 @@ def test_a_limit_out_of_bounds_is_refused(alice: httpx.Client, limit: str) -> No
     assert (status, found["code"]) == (422, "API001")
 
 
-def test_a_database_that_is_away_is_try_later(context: Context, room: Path) -> None:
+def test_a_database_that_is_away_is_try_later(context: Context) -> None:
     away = Database("postgresql://windlass:s3cret@127.0.0.1:1/windlass")
-    broken = Context(
-        database=away,
-        jobs=Jobs(),
-        store=context.store,
-        mirrors=room,
-        checker=context.checker,
-        keyring=context.keyring,
-    )
+    broken = replace(context, database=away)
     with client_of(api_over(broken)) as client:
-        answer = client.get("/readyz")
+        answer = client.get(REPOSITORIES, headers={"Authorization": f"Bearer {TOKEN}"})
 
     status, found = problem(answer)
     assert (status, found["code"], "s3cret" in answer.text) == (503, "DB001", False)
+
+
+def test_a_registration_is_changed(
+    alice: httpx.Client, body: dict[str, Any], context: Context, origin: Origin
+) -> None:
+    added(alice, body, context, origin)
+    origin.git("push", "--quiet", "origin", "HEAD:stable")
+    wanted = {"branch": "stable", "options": {"verdict_mode": "per_file"}}
+
+    changed = alice.patch(f"{REPOSITORIES}/dags", json=wanted)
+
+    assert changed.status_code == 200, changed.text
+    found = changed.json()
+    told = (found["name"], found["branch"], found["options"]["verdict_mode"])
+    assert told == ("dags", "stable", "per_file")
 
 
 def test_a_bug_of_ours_is_a_problem_without_a_traceback(
@@ -467,3 +545,40 @@ def test_a_bug_of_ours_is_a_problem_without_a_traceback(
             "hint": "Please report it with the API's log.",
         },
     )
+
+
+@pytest.mark.parametrize(
+    ("header", "actor"),
+    [
+        (None, "admin"),
+        ("alice", "alice via admin"),
+        ("Zo%C3%AB%20%0a%1b%5B2J", "Zoë \ufffd\ufffd[2J via admin"),
+    ],
+)
+def test_a_change_is_the_tokens_with_the_name_that_the_caller_gives(
+    alice: httpx.Client, context: Context, origin: Origin, header: str | None, actor: str
+) -> None:
+    origin.push("first", {"a.py": ""})
+
+    auth = {"username": "ci", "password": PASSWORD}
+    alice.headers.update({"X-Windlass-On-Behalf-Of": header} if header else {})
+    alice.post(REPOSITORIES, json={"url": origin.url, "auth": auth}).raise_for_status()
+
+    with context.database.transaction() as connection:
+        assert [row.actor for row in list_audit(connection, limit=9)] == [actor]
+
+
+def test_the_list_says_of_each_repository_what_its_own_address_says(
+    alice: httpx.Client, context: Context, body: dict[str, Any], origin: Origin
+) -> None:
+    origin.push("first", {"a.py": "DAG('a')\n"})
+    for name in ("one", "two"):
+        alice.post(REPOSITORIES, json={**body, "name": name}).raise_for_status()
+    origin.push("broken", {"a.py": "def\n"})
+    with context.database.transaction() as connection:
+        run_sync(context, get_repository(connection, "one"))
+
+    listed = alice.get(REPOSITORIES).json()
+
+    assert listed == [alice.get(f"{REPOSITORIES}/{name}").json() for name in ("one", "two")]
+    assert [found["sync"]["state"] for found in listed] == ["denied", "new"]

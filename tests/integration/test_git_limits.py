@@ -29,14 +29,14 @@ def mirror(room: Path) -> Mirror:
 
 @pytest.fixture
 def frugal() -> Iterator[None]:
-    """Fails the test where it took more than 5 s or 100 MB."""
-    started = time.monotonic()
+    """Fails the test where it took more than 5 s of CPU, with what it started, or 100 MB."""
+    started = sum(os.times()[:4])
     tracemalloc.start()
     yield
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 100_000_000
-    assert time.monotonic() - started < 5
+    assert sum(os.times()[:4]) - started < 5
 
 
 def write(git_dir: Path, arguments: list[str], content: bytes) -> CommitSha:
@@ -170,12 +170,15 @@ def fake_git(room: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Non
 
 def is_running(pid_file: Path) -> bool:
     """Whether the process is there and no zombie."""
-    stat = Path(f"/proc/{pid_file.read_text().strip()}/stat")
-    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    try:
+        stat = Path(f"/proc/{pid_file.read_text().strip()}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # gone, before or while it was read
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 def wait_for_end(pid_file: Path) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while is_running(pid_file):
         assert time.monotonic() < deadline, "it is still running"
         time.sleep(0.01)
@@ -190,7 +193,7 @@ def test_what_prints_without_end_is_ended_with_all_that_it_started(
     with pytest.raises(GitTooLong) as ended:
         run_git(["log"], max_output_bytes=1000)
 
-    assert ended.value.args == ("log", -9, "git printed more than 1,000 bytes")
+    assert ended.value.args == ("git log", -9, "git printed more than 1,000 bytes")
     assert ended.value.start[:1000] == (b"x\n" * 500 if stream == 1 else b"")
     wait_for_end(room / "pid")
 

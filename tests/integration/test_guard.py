@@ -2,14 +2,18 @@
 
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from windlass.domain.errors import AppError, Invalid, Unavailable
-from windlass.domain.remote import parse_remote_url
-from windlass.git.guard import pin_address
-from windlass.git.remotes import Remote, find_head
+from windlass.domain.ref import Ref, RefKind
+from windlass.domain.remote import RemoteUrl, parse_remote_url
+from windlass.git.access import Boundary, Remote
+from windlass.git.guard import judged_addresses, pin_addresses
+from windlass.git.remotes import find_head
+
+MAIN = Ref(RefKind.BRANCH, "main")
 
 
 def failure(call: Callable[..., object], *given: object) -> AppError:
@@ -18,11 +22,15 @@ def failure(call: Callable[..., object], *given: object) -> AppError:
     return failed.value
 
 
+def pinned(remote: RemoteUrl, allowed: Sequence[str]) -> dict[str, str]:
+    return pin_addresses(remote, judged_addresses(remote, allowed))
+
+
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "localhost", "10.1.2.3", "169.254.169.254", "[::1]", "0.0.0.0", "0x7f.1"]
 )
 def test_an_address_that_is_not_public_is_refused_before_anything_is_sent(host: str) -> None:
-    refused = failure(find_head, Remote(f"http://{host}:9/dags.git", "main", None, ()))
+    refused = failure(find_head, Remote(f"http://{host}:9/dags.git", MAIN))
 
     assert refused.code == "GIT007"
 
@@ -37,9 +45,9 @@ def test_a_name_for_a_private_address_is_refused_unless_allowed(
     _resolve_to(monkeypatch, "93.184.215.14", address)
     remote = parse_remote_url("https://git.example/dags")
 
-    assert failure(pin_address, remote, ["other.example"]).code == "GIT007"
+    assert failure(pinned, remote, ["other.example"]).code == "GIT007"
     for allowed in ("git.example", address):
-        assert list(pin_address(remote, [allowed])) == ["http.curloptResolve"]
+        assert list(pinned(remote, [allowed])) == ["http.curloptResolve"]
 
 
 def _resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
@@ -50,9 +58,9 @@ def _resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
 def test_a_public_name_is_pinned_to_all_its_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     _resolve_to(monkeypatch, "93.184.215.14", "2606:2800::1")
 
-    pinned = pin_address(parse_remote_url("https://git.example/dags"), ())
+    found = pinned(parse_remote_url("https://git.example/dags"), ())
 
-    assert pinned == {"http.curloptResolve": "git.example:443:93.184.215.14,[2606:2800::1]"}
+    assert found == {"http.curloptResolve": "git.example:443:93.184.215.14,[2606:2800::1]"}
 
 
 def test_an_ipv6_address_needs_no_pin_and_is_reached() -> None:
@@ -62,7 +70,7 @@ def test_an_ipv6_address_needs_no_pin_and_is_reached() -> None:
         listening.settimeout(10)
         url = f"http://[::1]:{listening.getsockname()[1]}/dags"
         asking = threading.Thread(
-            target=failure, args=(find_head, Remote(url, "main", None, ["::1"]))
+            target=failure, args=(find_head, Remote(url, MAIN, None, Boundary(["::1"])))
         )
         asking.start()
         connection, _ = listening.accept()
@@ -71,13 +79,13 @@ def test_an_ipv6_address_needs_no_pin_and_is_reached() -> None:
 
 
 def test_a_name_that_nobody_knows_is_worth_another_try() -> None:
-    unknown = failure(find_head, Remote("http://nowhere.invalid/dags.git", "main"))
+    unknown = failure(find_head, Remote("http://nowhere.invalid/dags.git", MAIN))
 
     assert (type(unknown), unknown.code) == (Unavailable, "GIT008")
 
 
 @pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".example", "git." + "a" * 64])
 def test_what_cannot_be_a_host_name_is_refused(host: str) -> None:
-    refused = failure(find_head, Remote(f"http://{host}/dags.git", "main"))
+    refused = failure(find_head, Remote(f"http://{host}/dags.git", MAIN))
 
     assert (type(refused), refused.code) == (Invalid, "GIT013")

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,15 +17,17 @@ from hypothesis import strategies as st
 
 from tests.integration.conftest import PASSWORD, Origin
 from windlass.domain.errors import AppError, Invalid, Unavailable
-from windlass.domain.repository import CommitSha, check_branch
+from windlass.domain.ref import Head, Ref, RefKind, check_branch
+from windlass.domain.repository import CommitSha
 from windlass.domain.tree import Kind, TreeEntry
 from windlass.entrypoints.demo.gitserver import GitHttpServer
+from windlass.git.access import Auth, BasicAuth, Boundary, Remote, access_to
 from windlass.git.mirror import Mirror
-from windlass.git.process import BasicAuth, run_git
-from windlass.git.remotes import Remote, find_head
+from windlass.git.process import run_git
+from windlass.git.remotes import find_head
 
 CI = BasicAuth("ci", PASSWORD)
-LOOPBACK = ("127.0.0.0/8",)
+LOOPBACK = Boundary(("127.0.0.0/8",))
 
 
 @pytest.fixture
@@ -34,11 +37,11 @@ def mirror(room: Path) -> Mirror:
 
 @pytest.fixture
 def remote(origin: Origin) -> Remote:
-    return Remote(origin.url, "main", CI, LOOPBACK)
+    return at(origin.url)
 
 
-def at(url: str, auth: BasicAuth | None = CI, branch: str = "main") -> Remote:
-    return Remote(url, branch, auth, LOOPBACK)
+def at(url: str, auth: Auth | None = CI, branch: str = "main") -> Remote:
+    return Remote(url, Ref(RefKind.BRANCH, branch), auth, LOOPBACK)
 
 
 def failure(call: Callable[..., object], *given: object) -> AppError:
@@ -68,7 +71,7 @@ def test_a_fetch_brings_the_head_and_its_files(
     revision = mirror.fetch(remote)
 
     assert (revision.sha, revision.author, revision.subject) == (sha, "Alice", "été: first")
-    assert find_head(remote) == sha
+    assert find_head(remote) == Head(revision.sha, "refs/heads/main")
     assert blobs(mirror, revision.sha) == {"a.py": b"x", "dags/b.py": b"y\n", "empty": b""}
     assert blobs(mirror, revision.sha, "dags") == {"b.py": b"y\n"}
 
@@ -176,16 +179,20 @@ def _push_tree(origin: Origin, rows: bytes) -> None:
 def test_a_tree_that_would_write_outside_is_not_taken_over(
     mirror: Mirror, remote: Remote, origin: Origin
 ) -> None:
-    evil = b"100644 evil\0" + bytes.fromhex(_hash(origin, b"x"))
     for name in (b"..", b".git"):
-        tree = b"40000 %s\0" % name + bytes.fromhex(
-            _git(origin, ["hash-object", "-w", "-t", "tree", "--stdin"], evil)
-        )
-        written = _git(origin, ["hash-object", "-w", "--literally", "-t", "tree", "--stdin"], tree)
-        commit = origin.git("commit-tree", "-m", "evil", written)
-        _push(origin, commit)
+        push_evil_tree(origin, name)
 
         assert failure(mirror.fetch, remote).code == "GIT006"
+
+
+def push_evil_tree(origin: Origin, name: bytes) -> None:
+    """Push a commit whose tree has a folder of that name, which git would not make."""
+    evil = b"100644 evil\0" + bytes.fromhex(_hash(origin, b"x"))
+    tree = b"40000 %s\0" % name + bytes.fromhex(
+        _git(origin, ["hash-object", "-w", "-t", "tree", "--stdin"], evil)
+    )
+    written = _git(origin, ["hash-object", "-w", "--literally", "-t", "tree", "--stdin"], tree)
+    _push(origin, origin.git("commit-tree", "-m", "evil", written))
 
 
 @pytest.mark.parametrize("path", ["missing", "a.py", "link", "dags/missing"])
@@ -336,12 +343,16 @@ def test_the_time_limit_ends_git_and_all_that_it_started(
     late = failure(_ls_remote, url, 1.0)
 
     assert (type(late), late.code) == (Unavailable, "GIT010")
-    assert time.monotonic() - started < 10  # the server holds the request for 30 s
-    assert processes(room.name) == {}
+    assert time.monotonic() - started < 30  # for as long the server holds the request
+    # A killed child may still be on its way out: no one waits for a grandchild.
+    while left := processes(room.name):
+        assert time.monotonic() - started < 60, left
+        time.sleep(0.02)
 
 
 def _ls_remote(url: str, limit_s: float) -> None:
-    run_git(["ls-remote", "--end-of-options", url], auth=CI, limit_s=limit_s)
+    with access_to(at(url)) as access:
+        run_git(["ls-remote", "--end-of-options", url], access=access, limit_s=limit_s)
 
 
 def test_the_password_is_in_no_command_line_and_no_environment(
@@ -363,15 +374,34 @@ def test_the_password_is_in_no_command_line_and_no_environment(
     assert [text for text in samples.values() if PASSWORD.encode() in text] == []
 
 
-def test_a_redirect_is_not_followed_and_takes_no_password_along(
-    faulty: tuple[str, type[_Faulty]], origin: Origin, git_server: GitHttpServer
+@pytest.mark.parametrize("ask", ["find_head", "fetch"])
+def test_a_redirect_is_followed_once_and_takes_no_password_to_another_origin(
+    faulty: tuple[str, type[_Faulty]],
+    origin: Origin,
+    mirror: Mirror,
+    git_server: GitHttpServer,
+    ask: str,
 ) -> None:
     origin.push("first", {"a.py": "1"})
     faulty[1].location = origin.url.partition("/team")[0]
-    before = sum(git_server.requests.values())
+    call = find_head if ask == "find_head" else mirror.fetch
+    denied = git_server.requests["denied"]
 
-    assert failure(find_head, at(f"{faulty[0]}/team/dags.git")).code == "GIT006"
-    assert sum(git_server.requests.values()) == before
+    assert failure(call, at(f"{faulty[0]}/team/dags.git")).code == "GIT002"
+    assert git_server.requests["denied"] > denied
+    git_server.create_repository("team/dags", private=False)
+    assert call(at(f"{faulty[0]}/team/dags.git")).sha == origin.git("rev-parse", "HEAD")
+
+
+def test_a_redirect_to_a_private_address_or_to_nowhere_is_not_followed(
+    faulty: tuple[str, type[_Faulty]],
+) -> None:
+    faulty[1].location = "http://10.1.2.3"
+    assert failure(find_head, at(f"{faulty[0]}/dags.git")).code == "GIT007"
+    faulty[1].location = faulty[0]  # to itself, for ever
+    assert failure(find_head, at(f"{faulty[0]}/dags.git")).code == "GIT006"
+    faulty[1].location = "ext::sh -c id"
+    assert failure(find_head, at(f"{faulty[0]}/dags.git")).code == "GIT006"
 
 
 def test_git_connects_to_the_address_that_was_judged(
@@ -400,3 +430,21 @@ def test_git_accepts_every_branch_name_that_we_accept(name: str) -> None:
         return
 
     assert run_git(["check-ref-format", "--branch", name]) == f"{name}\n".encode()
+
+
+def test_large_blobs_are_read_without_holding_them_all(room: Path) -> None:
+    mirror = Mirror(room / "large.git")
+    subprocess.run(
+        ["git", "init", "--quiet", "--bare", "--template=", str(mirror.git_dir)], check=True
+    )
+    texts = [b"%d" % number + bytes(9_000_000) for number in range(12)]
+    put = ["git", "--git-dir", str(mirror.git_dir), "hash-object", "-w", "--stdin"]
+    oids = [subprocess.check_output(put, input=text).decode().strip() for text in texts]
+    tracemalloc.start()
+
+    same = [(oid, content == texts[oids.index(oid)]) for oid, content in mirror.read_blobs(oids)]
+
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert same == [(oid, True) for oid in oids]
+    assert peak < 60_000_000 < sum(map(len, texts))

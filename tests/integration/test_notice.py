@@ -116,7 +116,7 @@ def test_a_remote_that_fails_is_recorded_with_what_to_do_and_asked_later(
     context: Context, settled: Repository, origin: Origin
 ) -> None:
     with context.database.transaction() as connection:
-        connection.execute(sa.update(t.repository).values(branch="gone"))
+        connection.execute(sa.update(t.repository).values(ref="gone"))
 
     poll_due(context)
 
@@ -158,7 +158,7 @@ def test_one_failing_remote_does_not_keep_the_others_from_being_noticed(
     empty_queue(context)
     with context.database.transaction() as connection:
         broken = sa.update(t.repository).where(t.repository.c.id == settled.id)
-        connection.execute(broken.values(branch="gone"))
+        connection.execute(broken.values(ref="gone"))
 
     assert poll_due(context) == 2
 

@@ -4,20 +4,16 @@ A server here gives canned answers, since a real Airflow cannot be made to misbe
 real one says is in tests/acceptance.
 """
 
-import json
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import sqlalchemy as sa
 
 from tests.integration.conftest import Origin, clone_of, register, run_sync, status_of
+from tests.integration.strange import Strange
 from windlass.database.history import list_events
 from windlass.domain.errors import Invalid, Unavailable
 from windlass.domain.events import Event
@@ -33,62 +29,6 @@ from windlass.targets.airflow import AirflowClient
 
 HTML = b"<html>down for maintenance</html>"
 AT = "2026-01-02T03:04:05Z"
-Answer = Callable[[str, dict[str, str]], Any]
-
-
-@dataclass
-class Strange:
-    """A server whose answer to each GET is what `answer(path, query)` gives: an int is a status,
-    bytes are sent as they are, all else as JSON. `calls` are those GETs."""
-
-    url: str = ""
-    answer: Answer = lambda path, query: {}
-    token: Any = field(default_factory=lambda: {"access_token": "t"})
-    calls: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-
-
-@pytest.fixture
-def strange() -> Iterator[Strange]:
-    told = Strange()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            parts = urlsplit(self.path)
-            query = dict(parse_qsl(parts.query))
-            told.calls.append((parts.path, query))
-            self._reply(told.answer(parts.path, query))
-
-        def do_POST(self) -> None:
-            self._reply(told.token)
-
-        def do_PUT(self) -> None:
-            self._reply(None)
-
-        def _reply(self, body: Any) -> None:
-            data = body if isinstance(body, bytes) else json.dumps(body).encode()
-            self.send_response(body if isinstance(body, int) else 200)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    told.url = f"http://127.0.0.1:{server.server_port}"
-    yield told
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture
-def client(strange: Strange) -> Iterator[AirflowClient]:
-    client = AirflowClient(strange.url, "windlass", "secret")
-    yield client
-    client.close()
 
 
 @pytest.fixture
@@ -172,7 +112,7 @@ def look(context: Context, observer: Observer) -> int:
     return observer.look()
 
 
-def told(context: Context, repository: Repository) -> list[Event]:
+def told(context: Context, repository: Repository) -> list[str]:
     with context.database.transaction() as connection:
         tags = [event.tag for event in list_events(connection, repository.id, 50)]
     return [tag for tag in tags if tag.startswith("deployment:")]
@@ -315,8 +255,8 @@ def test_a_bug_that_one_deployment_meets_holds_up_no_other(
     with context.database.transaction() as connection:
         connection.execute(
             sa.text(
-                "UPDATE artifact SET packed = 'x' WHERE digest ="
-                " (SELECT artifact_digest FROM release WHERE id = 1)"
+                "UPDATE artifact_chunk SET packed = 'x' WHERE key = ANY (SELECT unnest(chunks)"
+                " FROM artifact JOIN release ON digest = artifact_digest WHERE release.id = 1)"
             )
         )
     context.artifacts._kept.clear()
@@ -349,7 +289,7 @@ def test_a_failure_is_told_once_and_stored_as_text(
     deployed = status_of(context).facts.deployed
     assert deployed is not None
     assert deployed.import_errors == (("a.py", "a\ufffdb \ufffd[31m\ufffdc"),)
-    assert told(context, published) == [Event.DEPLOYMENT_FAILED]
+    assert told(context, published) == [Event.DEPLOYMENT_FAILED, Event.DEPLOYMENT_KEPT]
 
 
 def test_a_failed_deployment_is_live_once_airflow_shows_it(
@@ -363,9 +303,13 @@ def test_a_failed_deployment_is_live_once_airflow_shows_it(
 
     deployed = status_of(context).facts.deployed
     assert deployed is not None
-    assert health(deployed) == (Health.HEALTHY, "every changed DAG was seen")
+    assert health(deployed) == (Health.HEALTHY, "every DAG was seen")
     assert (deployed.state, deployed.import_errors) == (DeploymentState.LIVE, ())
-    assert told(context, published) == [Event.DEPLOYMENT_FAILED, Event.DEPLOYMENT_LIVE]
+    assert told(context, published) == [
+        Event.DEPLOYMENT_FAILED,
+        Event.DEPLOYMENT_KEPT,
+        Event.DEPLOYMENT_LIVE,
+    ]
     assert look(context, observer) == 0
 
 
@@ -407,3 +351,22 @@ def test_a_worker_leaves_alone_what_it_has_no_airflow_for(
     assert Observer(replace(context, airflows={"other": client})).look() == 0
     assert Observer(replace(context, airflows={"default": client})).look() == 1
     assert states(context) == ["live"]
+
+
+def test_a_file_that_was_parsed_too_early_is_asked_for_again_as_soon_as_that_is_seen(
+    strange: Strange, context: Context, observer: Observer, published: Repository
+) -> None:
+    row: dict[str, Any] = {"dag_id": "orders", "relative_fileloc": "a.py", "file_token": "a"}
+    row |= {"last_parsed_time": AT, "last_parse_duration": 1, "bundle_version": "0"}
+    strange.answer = lambda path, query: (
+        page("dags", row) if path.endswith("/dags") else page("import_errors")
+    )
+    look(context, observer)
+    look(context, observer)
+    assert strange.parsed == ["a"]
+    row |= {"last_parsed_time": "2026-01-02T03:04:06Z", "bundle_version": "1"}
+
+    look(context, observer)
+    look(context, observer)
+
+    assert strange.parsed == ["a", "a"]

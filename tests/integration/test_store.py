@@ -2,6 +2,7 @@
 
 import errno
 import gzip
+import hashlib
 import json
 import os
 import resource
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -66,6 +68,20 @@ class Tree:
 
 def texts(tree: Path) -> dict[str, str]:
     return {str(p.relative_to(tree)): p.read_text() for p in tree.rglob("*") if p.is_file()}
+
+
+def listed(release: Path) -> list[dict[str, Any]]:
+    """The files that a manifest lists, read as docs/contract/store.md tells readers to."""
+    root = json.loads(gzip.decompress((release / "manifest.json.gz").read_bytes()))
+    files = []
+    for chunk in root["chunks"]:
+        content = (release / "chunks" / f"{chunk['digest']}.json.gz").read_bytes()
+        assert hashlib.sha256(content).hexdigest() == chunk["digest"]
+        found = json.loads(gzip.decompress(content))["files"]
+        assert (len(found), found[0]["path"]) == (chunk["files"], chunk["first"])
+        files += found
+    assert (root["format"], root["files"]) == (2, len(files))
+    return files
 
 
 def everything(store: Store) -> set[str]:
@@ -120,9 +136,22 @@ def test_a_release_is_its_files_and_its_manifest(store: Store) -> None:
         "helper.py": "X = 1",
         "sql/load": "1",
     }
-    manifest = gzip.decompress((tree.parent / "manifest.json.gz").read_bytes())
-    assert json.loads(manifest) == FIRST.artifact.manifest()
-    assert {path.name for path in tree.parent.iterdir()} == {"manifest.json.gz", "tree"}
+    assert {path.name for path in tree.parent.iterdir()} == {"chunks", "manifest.json.gz", "tree"}
+    assert [entry["path"] for entry in listed(tree.parent)] == sorted(FIRST.files)
+
+
+def test_a_release_lists_its_files_in_chunks_that_releases_share(store: Store) -> None:
+    files = {f"sql/{number:03d}.sql": "1" for number in range(600)}
+    before, after = Tree(files), Tree({**files, "sql/300.sql": "2"})
+    first = before.write(store, ONE).parent
+
+    second = after.write(store, TWO, (ONE, before.artifact)).parent
+
+    shared = [(first / "chunks" / path.name).exists() for path in (second / "chunks").iterdir()]
+    assert shared.count(False) == 1 < len(shared)
+    assert [(row["path"], row["digest"]) for row in listed(second)] == [
+        (path, entry.digest) for path, entry in sorted(after.artifact.files.items())
+    ]
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
@@ -136,12 +165,15 @@ def test_every_account_may_read_and_none_may_write_whatever_the_umask(
         store.write_pointer("default", "one", ONE)
 
     found = {path.removeprefix("store/"): mode for path, mode in modes(room).items()}
+    (chunk,) = store.tree(ONE).with_name("chunks").iterdir()
     folders = ["store", "environments", "environments/default", "environments/default/bundles"]
-    folders += ["releases", "releases/1", *(f"releases/1/tree{f}" for f in ("", "/t", "/t/u"))]
+    folders += ["releases", "releases/1", "releases/1/chunks"]
+    folders += [*(f"releases/1/tree{f}" for f in ("", "/t", "/t/u"))]
     assert found == dict.fromkeys(folders, "0755") | {
         "store.json": "0644",
         "environments/default/bundles/one": "0644",
         "releases/1/manifest.json.gz": "0444",
+        f"releases/1/chunks/{chunk.name}": "0444",
         "releases/1/tree/run": "0555",
         "releases/1/tree/t/u/a.py": "0444",
     }
@@ -320,6 +352,56 @@ Crashing({"a.py": DAG, "z": "1"}).write(Store(Path(sys.argv[1])), TWO)
 """
 
 
+def test_a_crash_at_any_call_to_the_file_system_shows_no_reader_a_part(store: Store) -> None:
+    """Each round kills a writer one call later, until one comes to its end."""
+    first = FIRST.write(store, ONE)
+    store.write_pointer("default", "one", ONE)
+
+    done = subprocess.run(
+        [sys.executable, "-c", _CRASH_ANYWHERE, str(store.root)],
+        env=dict(os.environ),
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+
+    kills, last = map(int, done.stdout.split())
+    assert kills > 30
+    assert {int(path.name) for path in store.releases.glob("[0-9]*")} >= {1, last}
+    for tree in store.releases.glob("[0-9]*/tree"):
+        assert texts(tree) == texts(first) | ({"helper.py": "X = 2"} if tree != first else {})
+        assert [row["path"] for row in listed(tree.parent)] == sorted(FIRST.files)
+    assert store.read_pointer("default", "one") == ONE
+
+
+_CRASH_ANYWHERE = """
+import os, signal, sys
+from pathlib import Path
+from tests.integration.test_store import FIRST, ONE, ReleaseId, Store, Tree
+
+store, changed = Store(Path(sys.argv[1])), Tree({**FIRST.files, "helper.py": "X = 2"})
+
+def write(release, calls):
+    left = [calls]
+    def count(event, _):
+        if event == "open" or event.startswith(("os.", "shutil.")):
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+    sys.addaudithook(count)
+    changed.write(store, ReleaseId(release), (ONE, FIRST.artifact))
+    os._exit(0)
+
+for calls in range(1, 1000):
+    pid = os.fork()
+    if pid == 0:
+        write(calls + 1, calls)
+    if os.waitpid(pid, 0)[1] == 0:
+        break
+print(calls - 1, calls + 1)
+"""
+
+
 @pytest.mark.parametrize(
     ("steps", "flipped", "named"),
     [
@@ -380,6 +462,38 @@ def test_a_reader_sees_whole_pointers_that_only_grow_while_they_flip(store: Stor
     assert [path.name for path in store.pointer("default", "one").parent.iterdir()] == ["one"]
 
 
+@pytest.mark.timeout(240)
+def test_a_reader_sees_no_partial_tree_during_1000_publishes(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda fd: None)  # a matter of power cuts, not of readers
+
+    def tree(number: int) -> Tree:
+        return Tree({**FIRST.files, "helper.py": f"X = {number}", f"new/{number % 7}.py": DAG})
+
+    def publish() -> None:
+        base = None
+        for number in range(1, 1_001):
+            release, made = ReleaseId(number), tree(number)
+            made.write(store, release, base)
+            store.write_pointer("default", "one", release)
+            base = (release, made.artifact)
+
+    writer = Thread(target=publish)
+    writer.start()
+    seen: dict[int, bool] = {}
+    while writer.is_alive() or 1_000 not in seen:
+        release = store.read_pointer("default", "one")
+        if release is not None and release not in seen:
+            seen[release] = texts(store.tree(release)) == tree(release).files
+    writer.join()
+
+    assert [number for number, is_whole in seen.items() if not is_whole] == []
+    assert len(seen) > 50
+    assert everything(store) >= {"releases/1000/tree/uses.py", "environments/default/bundles/one"}
+    assert [path for path in everything(store) if "/." in path] == []
+
+
 def test_preparing_a_store_again_keeps_what_is_in_it(store: Store) -> None:
     FIRST.write(store, ONE)
     before = everything(store)
@@ -388,7 +502,11 @@ def test_preparing_a_store_again_keeps_what_is_in_it(store: Store) -> None:
 
     assert everything(store) == before
     described = json.loads((store.root / "store.json").read_bytes())
-    assert described == {"format": 1, "environments": {"default": UUID, "other": "2"}}
+    assert described == {
+        "format": 1,
+        "environments": {"default": UUID, "other": "2"},
+        "keys": [],
+    }
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,16 +16,21 @@ from tests.integration.conftest import (
     run_sync,
     status_of,
 )
+from windlass.database import tables as t
+from windlass.database.artifacts import get_artifact, put_artifact
 from windlass.database.claims import claim
 from windlass.database.history import list_events
+from windlass.database.releases import find_current
 from windlass.database.repositories import claim_due, list_repository_names, take_lease
 from windlass.database.status import list_releases
+from windlass.domain.artifact import Artifact, Outline
 from windlass.domain.errors import Conflict, Invalid
 from windlass.domain.finding import Severity
+from windlass.domain.login import PasswordLogin
 from windlass.domain.release import DeploymentState, ReleaseId
 from windlass.domain.repository import Repository, SyncState
 from windlass.domain.status import sync_state
-from windlass.engine.context import Context
+from windlass.engine.context import ArtifactMemory, Context
 from windlass.engine.register import Registration, request_rollback
 from windlass.engine.tick import repair_pointers
 from windlass.engine.worker import handlers
@@ -80,6 +86,7 @@ def test_the_history_tells_every_step_in_order(
         "revision:fetched",
         "verdict:allowed",
         "release:published",
+        "sync:ended",
     ]
 
 
@@ -125,6 +132,28 @@ def test_a_commit_that_changes_no_file_makes_no_release(
 
     with context.database.transaction() as connection:
         assert len(list_releases(connection, repository.id, 10)) == 1
+
+
+def test_what_newer_checks_say_of_files_that_stay_is_kept(
+    context: Context, origin: Origin, registration: Registration
+) -> None:
+    """The next revision takes over from there what it does not read again."""
+    origin.push("first", {"orders.py": ORDERS})
+    repository = register(context, registration)
+    run_sync(context, repository)
+    with context.database.transaction() as connection:
+        release = find_current(connection, repository.id)
+        assert release is not None
+        told = get_artifact(connection, release.artifact_digest)
+        older = {path: replace(entry, outline=Outline()) for path, entry in told.files.items()}
+        put_artifact(connection, Artifact(older))
+        connection.execute(sa.update(t.verdict).values(checks="those of an older Windlass"))
+
+    origin.push("second", {})
+    run_sync(replace(context, artifacts=ArtifactMemory()), repository)
+
+    with context.database.transaction() as connection:
+        assert get_artifact(connection, release.artifact_digest).files == told.files
 
 
 def test_only_what_changed_gets_a_new_inode(
@@ -200,7 +229,7 @@ def test_rolling_back_twice_to_the_same_release_is_refused_with_the_reason(
     with pytest.raises(Conflict) as refused:
         roll_back(context, to=1)
 
-    assert str(refused.value) == "REL004 release #1 has the content of #1 already"
+    assert str(refused.value) == "REL004 release #1 is deployed already"
 
 
 def test_a_git_host_that_is_away_leaves_everything_live_and_says_so(
@@ -240,7 +269,7 @@ def test_a_wrong_password_is_refused_before_anything_is_stored(
     origin.push("first", {"orders.py": ORDERS})
 
     with pytest.raises(Invalid) as refused:
-        register(context, registration, password="wrong")
+        register(context, registration, login=PasswordLogin("ci", "wrong"))
 
     assert refused.value.code == "GIT002"
     with context.database.transaction() as connection:
@@ -281,7 +310,7 @@ def test_a_dag_id_stays_with_the_repository_that_had_it_first(
 
     facts = status_of(context, "rival").facts
     assert [str(f.place) + ": " + f.message for f in facts.findings] == [
-        "mine.py: the dag_id 'orders' belongs to the repository 'dags'"
+        "mine.py: the dag_id 'orders' belongs to the repository 'dags' (its file orders.py)"
     ]
     assert deployed_files(context, "two") == {}
 
@@ -342,7 +371,7 @@ def test_a_pointer_that_was_lost_is_written_again_by_the_tick(
     assert (repaired, deployed_files(context)) == (1, {"orders.py": ORDERS})
 
 
-def test_a_rollback_that_cannot_be_published_leaves_no_quarantine(
+def test_a_rollback_to_a_release_whose_tree_is_gone_makes_its_files_again(
     context: Context, origin: Origin, registration: Registration
 ) -> None:
     origin.push("good", {"orders.py": ORDERS})
@@ -356,10 +385,9 @@ def test_a_rollback_that_cannot_be_published_leaves_no_quarantine(
 
     with context.database.transaction() as connection:
         releases = list_releases(connection, repository.id, 10)
-    assert [(r.id, r.quarantine_reason) for r in releases] == [(2, None), (1, None)]
-    failure = status_of(context).facts.failure
-    assert failure is not None
-    assert failure.code == "STORE004"
+    told = [(r.id, r.quarantine_reason) for r in releases]
+    assert told == [(3, None), (2, "wrong totals"), (1, None)]
+    assert deployed_files(context) == {"orders.py": ORDERS}
 
 
 def test_a_second_rollback_is_refused_while_one_waits(

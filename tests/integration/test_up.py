@@ -15,13 +15,13 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from windlass.app import make_home
 from windlass.database import tables as t
 from windlass.database.connection import Database
 from windlass.database.embedded import EmbeddedPostgres
 from windlass.domain.errors import Invalid
 from windlass.entrypoints import processes
 from windlass.entrypoints.processes import free_port
+from windlass.home import make_home
 
 T = TypeVar("T")
 
@@ -38,6 +38,7 @@ class Up:
             "PATH": os.environ["PATH"],
             "WINDLASS_HOME": str(home),
             "WINDLASS_LOG_FORMAT": "json",
+            "WINDLASS_EMBEDDED_DB": "true",
         }
         command = [sys.executable, "-m", "windlass", "up", "--port", str(port)]
         with self.log.open("w") as log:
@@ -70,7 +71,7 @@ class Up:
 
     def end(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(90)
 
 
 StartUp = Callable[[], Up]
@@ -95,7 +96,7 @@ def start_up(room: Path) -> Iterator[StartUp]:
         up.postgres.stop()
 
 
-def until(look: Callable[[], T], what: str, limit_s: float = 30) -> T:
+def until(look: Callable[[], T], what: str, limit_s: float = 60) -> T:
     deadline = time.monotonic() + limit_s
     while not (seen := look()):
         assert time.monotonic() < deadline, f"not within {limit_s} s: {what}"
@@ -171,7 +172,7 @@ def test_a_port_that_is_taken_is_told_at_once_and_nothing_is_started(room: Path)
         port = taken.getsockname()[1]
         up = Up(room / "home", port)
 
-        assert up.process.wait(20) == 1
+        assert up.process.wait(90) == 1
 
     assert up.log.read_text() == (
         f"CFG005 the API cannot have port {port} of 127.0.0.1: Address already in use\n"
@@ -196,7 +197,11 @@ def test_a_second_one_in_the_same_folder_is_refused(start_up: StartUp) -> None:
 
     second = subprocess.run(
         command,
-        env={"WINDLASS_HOME": str(home), "PATH": os.environ["PATH"]},
+        env={
+            "WINDLASS_HOME": str(home),
+            "WINDLASS_EMBEDDED_DB": "true",
+            "PATH": os.environ["PATH"],
+        },
         cwd="/",
         capture_output=True,
         text=True,
@@ -232,3 +237,13 @@ def test_a_home_that_others_may_write_is_refused(room: Path) -> None:
         make_home(home)
 
     assert (refused.value.code, refused.value.hint) == ("CFG007", f"chmod go-w {home}")
+
+
+def test_up_holds_no_memory_for_what_only_its_children_do() -> None:
+    script = "import sys, windlass.entrypoints.running; print(*sys.modules)"
+
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+
+    assert {"windlass.engine", "sqlalchemy", "psycopg", "fastapi"} & {
+        *found.stdout.decode().split()
+    } == set()

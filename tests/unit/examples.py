@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from hypothesis import strategies as st
 
+from windlass.checks.module import Module
 from windlass.checks.outline import outline_of
 from windlass.domain.artifact import FILE_MODES, Artifact, FileEntry, Outline
 from windlass.domain.digest import digest_bytes
@@ -40,7 +41,7 @@ def file_entry(
     """An entry as a build makes it; Python text gets its real outline unless one is given."""
     content = text.encode()
     if path.endswith(".py") and outline is None:
-        outline = outline_of(path, content, ast.parse(content))
+        outline = outline_of(Module(path, content, ast.parse(content)))
     return FileEntry(path, mode, digest_bytes(content), "0" * 40, len(content), outline)
 
 
@@ -54,6 +55,7 @@ OUTLINES = st.builds(
     is_candidate=st.booleans(),
     imports=st.lists(st.text(max_size=5), max_size=3).map(tuple),
     mentions=st.lists(st.text(max_size=5), max_size=3).map(tuple),
+    builds_ids=st.booleans(),
 )
 ENTRIES = st.builds(
     FileEntry,

@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 
 from windlass.domain.errors import Invalid
-from windlass.settings import Settings, load_settings
+from windlass.settings import (
+    Settings,
+    Source,
+    SourceKind,
+    Unknown,
+    explain_settings,
+    file_variables,
+    load_settings,
+    unknown_variables,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +44,94 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_file(
     loaded = load_settings(concurrency=3)
 
     assert (loaded.api_port, loaded.bundles, loaded.concurrency) == (1111, 22, 3)
+
+
+@pytest.mark.parametrize("has_flag", [False, True])
+@pytest.mark.parametrize("has_variable", [False, True])
+@pytest.mark.parametrize("has_line", [False, True])
+def test_the_later_of_file_environment_and_flag_wins_and_is_told(
+    has_line: bool,
+    has_variable: bool,
+    has_flag: bool,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    expected: tuple[int, str] = (16, "default")
+    if has_line:
+        (folder / ".env").write_text("# bundles\n\nexport WINDLASS_BUNDLES=11\n")
+        expected = (11, ".env:3")
+    if has_variable:
+        monkeypatch.setenv("WINDLASS_BUNDLES", "22")
+        expected = (22, "environment")
+    if has_flag:
+        expected = (33, "flag")
+
+    explained = {row.name: row for row in explain_settings(bundles=33 if has_flag else None)}
+
+    assert (explained["bundles"].value, str(explained["bundles"].source)) == expected
+    assert load_settings(bundles=33 if has_flag else None).bundles == expected[0]
+
+
+def test_every_setting_is_explained_and_no_secret_is_shown(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WINDLASS_DATABASE_URL", "postgresql://alice:s3cret@db.example/windlass")
+
+    explained = explain_settings()
+
+    assert [row.name for row in explained] == list(Settings.model_fields)
+    assert {row.variable: row.value for row in explained}["WINDLASS_DATABASE_URL"] == "***"
+    assert "s3cret" not in repr(explained)
+    assert explained[0].value == str(folder / ".windlass")
+
+
+def test_the_last_of_two_lines_is_the_source_as_it_is_the_value(folder: Path) -> None:
+    (folder / ".env").write_text("WINDLASS_BUNDLES=5\nX='a\nb'\nwindlass_bundles=6\n")
+
+    (row,) = [row for row in explain_settings() if row.name == "bundles"]
+
+    assert (row.value, str(row.source)) == (6, ".env:4")
+
+
+def test_a_misspelt_setting_is_refused_with_the_right_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / ".env").write_text("\nWINDLASS_BUNDLE=4\n")
+    monkeypatch.setenv("WINDLASS_AIRFLOW_PASWORD_FILE", "s3cret")
+
+    assert refusal(concurrency=0) == (
+        "CFG001 WINDLASS_AIRFLOW_PASWORD_FILE (environment): there is no such setting, "
+        "did you mean WINDLASS_AIRFLOW_PASSWORD_FILE?\n"
+        "WINDLASS_BUNDLE (.env:2): there is no such setting, did you mean WINDLASS_BUNDLES?\n"
+        "WINDLASS_CONCURRENCY (flag): is less than 1 "
+        "Correct them where they are set; .env.sample explains each."
+    )
+
+
+def test_an_unknown_setting_that_resembles_none_is_told_and_does_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WINDLASS_TYPO", "1")
+
+    assert load_settings() == load_settings()
+    assert unknown_variables() == [Unknown("WINDLASS_TYPO", Source(SourceKind.ENVIRONMENT), None)]
+
+
+def test_the_declarative_file_sees_variables_but_no_settings(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / ".env").write_text("GIT_HOST=a.example\nTEAM=data\nWINDLASS_HOME=x\n")
+    monkeypatch.setenv("GIT_HOST", "b.example")
+    monkeypatch.setenv("WINDLASS_DATABASE_URL", "postgresql://u:s3cret@db/x")
+
+    variables = file_variables()
+
+    assert (variables["GIT_HOST"], variables["TEAM"]) == ("b.example", "data")
+    assert [name for name in variables if name.startswith("WINDLASS_")] == []
+
+
+def test_a_sync_interval_is_checked_with_the_rest() -> None:
+    assert "WINDLASS_SYNC_INTERVAL (flag): " in refusal(sync_interval="often")
 
 
 def test_a_flag_that_is_not_given_leaves_the_rest_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,11 +163,11 @@ def test_bad_values_are_refused_all_at_once(folder: Path, monkeypatch: pytest.Mo
 
     assert refusal(concurrency=0) == (
         "CFG001 "
-        "WINDLASS_API_PORT: Input should be a valid integer, unable to parse string as an integer; "
-        "WINDLASS_BUNDLES: Input should be less than or equal to 256; "
-        "WINDLASS_CONCURRENCY: Input should be greater than or equal to 1; "
-        "WINDLASS_LOG_FORMAT: Input should be 'auto', 'json' or 'console' "
-        "Correct them in the environment or in .env; .env.sample explains each."
+        "WINDLASS_API_PORT (environment): is no whole number\n"
+        "WINDLASS_BUNDLES (.env:1): is more than 256\n"
+        "WINDLASS_CONCURRENCY (flag): is less than 1\n"
+        "WINDLASS_LOG_FORMAT (environment): is not one of 'auto', 'json' or 'console' "
+        "Correct them where they are set; .env.sample explains each."
     )
 
 
@@ -92,7 +189,7 @@ def test_a_bad_value_is_not_shown_since_it_may_be_a_secret(
 
     told = refusal()
 
-    assert f"WINDLASS_{name}: " in told
+    assert f"WINDLASS_{name} (environment): " in told
     assert "s3cret" not in told
 
 
@@ -147,4 +244,17 @@ def test_numbers_have_bounds_on_both_sides(name: str, low: int, high: int) -> No
     for value in (low, high):
         assert getattr(load_settings(**{name: value}), name) == value
     for value in (low - 1, high + 1):
-        assert f"WINDLASS_{name.upper()}: Input should be " in refusal(**{name: value})
+        assert f"WINDLASS_{name.upper()} (flag): " in refusal(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "url", ["https://proxy:3128", "http://u:secret@proxy:3128", "http://proxy", "socks5://p:1"]
+)
+def test_a_proxy_is_an_address_without_a_login(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WINDLASS_HTTPS_PROXY", url)
+
+    with pytest.raises(Invalid) as refused:
+        load_settings()
+
+    assert "WINDLASS_HTTPS_PROXY (environment): expected http://HOST:PORT" in str(refused.value)
+    assert "secret" not in str(refused.value)

@@ -8,11 +8,15 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.dag_processing.bundles import base
 
+from windlass_airflow.release import read_keys, verified
 from windlass_airflow.store import BundleError, Store, bundle_error, is_folder, is_release
+
+if TYPE_CHECKING:
+    from windlass_airflow.mirror import Mirror
 
 UNBOUND = "unbound"
 """The version of a bundle to which Windlass has bound no repository; it serves no file."""
@@ -34,16 +38,35 @@ class WindlassBundle(base.BaseDagBundle):
 
     supports_versioning = True
 
-    def __init__(self, *, store: str, environment: str = "default", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        store: str | None = None,
+        url: str | None = None,
+        token_file: str | None = None,
+        cache: str | None = None,
+        environment: str = "default",
+        public_key: str | list[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         # Python would write `__pycache__` into the trees, which are shared by hosts and must stay
         # what was checked; as root, modes do not hold it back. Neither a path hook nor a later
         # moment will do: Airflow loads DAG files with a SourceFileLoader of its own, and its
         # command line does so before it calls initialize() (utils/cli.py: get_bagged_dag).
         sys.dont_write_bytecode = True
-        self.store = str(store)
         self.environment = str(environment)
-        self._store = Store(Path(self.store), self.environment)
+        self._public_key = public_key
+        self._given = {
+            "store": store,
+            "url": url,
+            "token_file": token_file,
+            "cache": cache,
+            "environment": self.environment,
+            "public_key": public_key,
+        }
+        self._store = Store.of(self._given)
+        self.store = str(self._store.root)
         self._tracking = self.base_dir / "tracking"
         self._empty = self.base_dir / UNBOUND
         self._settled: tuple[bytes, str] | None = None
@@ -68,6 +91,8 @@ class WindlassBundle(base.BaseDagBundle):
         """Make `path` usable, or raise BundleError; Airflow's DAG processor then asks again."""
         try:
             if self.version is None:
+                if (mirror := self._mirror()) is not None:
+                    mirror.wait_first(self.name)
                 self.refresh()
             else:
                 self._prepare_version(self.version)
@@ -85,7 +110,10 @@ class WindlassBundle(base.BaseDagBundle):
                 expected="an instance without a version",
                 remedy="Ask for the bundle without a version.",
             )
+        mirror = self._mirror()
         try:
+            if mirror is not None:
+                mirror.follow(self.name)
             found = (self._store.read_pointer(self.name), self._shown())
             if found != self._settled or not is_folder(self._tracking):
                 with self.lock():
@@ -93,13 +121,21 @@ class WindlassBundle(base.BaseDagBundle):
         except OSError as error:
             raise self._local_failure(error) from error
 
+    def _mirror(self) -> "Mirror | None":
+        """What brings releases from an origin; None where the store is mounted."""
+        if not self._given["url"]:
+            return None
+        from windlass_airflow.mirror import mirror_of  # HTTP is for those who use it
+
+        return mirror_of(self._given)
+
     def _flip(self) -> None:
         """Move the link to what the pointer names; the caller holds the lock.
 
         The pointer is read again under the lock: what this process read before it may be older
         than what another one has shown since, and the release must not go backwards.
         """
-        self._store.check()
+        self._store.describe()
         content = self._store.read_pointer(self.name)
         version = self._store.parse_pointer(self.name, content) or UNBOUND
         shown = self._shown()
@@ -147,6 +183,8 @@ class WindlassBundle(base.BaseDagBundle):
                 remedy="The run was made while another bundle class had this name: clear it with "
                 "the latest bundle version.",
             )
+        if version != UNBOUND and (mirror := self._mirror()) is not None:
+            mirror.fetch(self.name, version)
         self._prepare_folder(version)
         # Airflow's collector of stale versions removes this folder, and raises where it is
         # missing, which ends the scheduler (bundles/base.py: _remove_stale_bundle).
@@ -157,6 +195,7 @@ class WindlassBundle(base.BaseDagBundle):
             self._empty.mkdir(parents=True, exist_ok=True)
         else:
             self._store.check_tree(version)
+            verified(self._store, version, self.name, read_keys(self._public_key))
 
     def _folder(self, version: str) -> Path:
         return self._empty if version == UNBOUND else self._store.tree(version)

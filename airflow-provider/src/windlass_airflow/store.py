@@ -5,8 +5,10 @@ Everything that can be wrong with a store is a `BundleError`; nothing here write
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from airflow.sdk.exceptions import AirflowException
 
@@ -57,6 +59,14 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What `store.json` says of one environment: its id, and the keys that sign its releases."""
+
+    environment_id: str
+    keys: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Store:
     """One environment of a mounted store. The constructor touches no file."""
@@ -64,15 +74,25 @@ class Store:
     root: Path
     environment: str
 
+    @classmethod
+    def of(cls, kwargs: Mapping[str, Any]) -> "Store":
+        """The store of a bundle with these kwargs: what is mounted, or what an origin is kept
+        in."""
+        root = kwargs.get("cache") if kwargs.get("url") else kwargs.get("store")
+        return cls(Path(str(root or "")), str(kwargs.get("environment", "default")))
+
+    def folder(self, release: str) -> Path:
+        return self.root / "releases" / release
+
     def tree(self, release: str) -> Path:
-        return self.root / "releases" / release / "tree"
+        return self.folder(release) / "tree"
 
     def pointer(self, bundle: str) -> Path:
         return self.root / "environments" / self.environment / "bundles" / bundle
 
-    def check(self) -> None:
-        """Raise BUNDLE001 without a readable store, 002 for a format not ours, 003 for an
-        environment that the store does not have.
+    def describe(self) -> Description:
+        """What the store says of itself. Raises BUNDLE001 without a readable one, 002 for a format
+        not ours, 003 for an environment that it does not have.
         """
         where = self.root / "store.json"
         if not self.root.is_absolute():
@@ -99,6 +119,9 @@ class Store:
                 expected="one of " + ", ".join(f'"{name}"' for name in sorted(environments)[:5]),
                 remedy='Correct "environment" in the kwargs of this bundle.',
             )
+        keys = document.get("keys")  # not there: a Windlass before signatures
+        known = tuple(key for key in keys if isinstance(key, str)) if isinstance(keys, list) else ()
+        return Description(str(environments[self.environment]), known)
 
     def read_pointer(self, bundle: str) -> bytes:
         """The pointer as it is on disk; one open, one read.
@@ -113,7 +136,7 @@ class Store:
         try:
             return _read_document(where)
         except OSError as error:
-            self.check()
+            self.describe()
             raise bundle_error(
                 "BUNDLE004",
                 where=where,
@@ -143,7 +166,7 @@ class Store:
     def check_tree(self, release: str) -> None:
         """Raise BUNDLE001 to 003, or BUNDLE006 if only this release has no tree."""
         if not is_folder(self.tree(release)):
-            self.check()
+            self.describe()
             raise bundle_error(
                 "BUNDLE006",
                 where=self.tree(release),

@@ -1,28 +1,19 @@
-"""Syntax: whether the interpreter that runs this code can compile a file, and its outline."""
+"""Syntax: whether the interpreter that runs this code can compile a file."""
 
 import ast
-import re
 import warnings
 
-from windlass.checks.outline import outline_of
-from windlass.domain.artifact import Outline
+from windlass.checks.excerpt import code_of_line, with_excerpt
+from windlass.checks.module import Module
 from windlass.domain.finding import Finding, FindingType, Severity
 
 # Not the path of the file: where Python has only a name, it reads the line that it quotes from a
 # file of that name on *this* machine (PyErr_ProgramText).
 _NAME = "<checked>"
-_LITERAL_OR_COMMENT = re.compile(
-    r"""
-    \#[^\n]*
-    | (?P<triple>\"{3}|'{3}) (?:\\.|[^\\])*? (?: (?P=triple) | \\?\Z )
-    | (?P<single>["']) (?:\\.|(?!(?P=single))[^\\\n])* (?: (?P=single) | (?=\n) | \\?\Z )
-    """,
-    re.DOTALL | re.VERBOSE,
-)
 
 
-def check_python(path: str, content: bytes) -> tuple[list[Finding], Outline]:
-    """Compile one UTF-8 file; its outline is empty where that fails.
+def parse_python(path: str, content: bytes) -> tuple[list[Finding], Module | None]:
+    """Parse and compile one UTF-8 file; None where that fails, and a finding that says why.
 
     Judges by the grammar of the running interpreter. May exhaust memory or crash on hostile text:
     call it only in a child process that may die.
@@ -33,10 +24,10 @@ def check_python(path: str, content: bytes) -> tuple[list[Finding], Outline]:
             tree = ast.parse(content, filename=_NAME)
             compile(tree, _NAME, "exec", dont_inherit=True)
     except SyntaxError as error:
-        return [_syntax_finding(path, content, _in_characters(content, error))], Outline()
+        return [_syntax_finding(path, content, _in_characters(content, error))], None
     except (ValueError, RecursionError, MemoryError) as error:
-        return [_too_deep(path, error)], Outline()
-    return [], outline_of(path, content, tree)
+        return [_too_deep(path, error)], None
+    return [], Module(path, content, tree)
 
 
 def _in_characters(content: bytes, error: SyntaxError) -> SyntaxError:
@@ -51,9 +42,9 @@ def _in_characters(content: bytes, error: SyntaxError) -> SyntaxError:
 
 
 def _syntax_finding(path: str, content: bytes, error: SyntaxError) -> Finding:
-    quoted = _line_without_literals(content, error.lineno or 0)
+    quoted = code_of_line(content, error.lineno or 0)
     where = f" in {quoted!r}" if quoted else ""
-    return Finding(
+    finding = Finding(
         "SYN001",
         Severity.CRITICAL,
         FindingType.SYNTAX,
@@ -62,17 +53,15 @@ def _syntax_finding(path: str, content: bytes, error: SyntaxError) -> Finding:
         "Mend it; `python -m py_compile FILE` says the same. Its DAGs would vanish from Airflow.",
         error.lineno or None,
         error.offset or None,
+        _end_column(error),
     )
+    return with_excerpt(finding, content)
 
 
-def _line_without_literals(content: bytes, number: int) -> str:
-    """The line as far as its first string or comment: strings are where passwords are shown by
-    mistake, also when they begin on an earlier line."""
-    text = re.sub(r"\r\n?", "\n", content.decode("utf-8", "replace"))
-    blanked = _LITERAL_OR_COMMENT.sub(lambda found: "…" + "…\n" * found[0].count("\n"), text)
-    lines = ["", *blanked.split("\n")]
-    code, cut, _ = (lines[number] if number < len(lines) else "").strip().partition("…")
-    return (code + cut)[:80]
+def _end_column(error: SyntaxError) -> int | None:
+    """Where the marked part ends; None where Python marks nothing, or more than one line."""
+    end = error.end_offset or 0
+    return end if error.end_lineno == error.lineno and end > (error.offset or 0) else None
 
 
 def _too_deep(path: str, error: Exception) -> Finding:

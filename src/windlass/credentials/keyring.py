@@ -1,23 +1,32 @@
 """The keys that encrypt secrets in the database: Fernet, in a file that only we can read."""
 
-import contextlib
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from windlass.domain.errors import Invalid
+from windlass.credentials.keyfile import make_once
+from windlass.domain.errors import Conflict, Invalid
 
 
 class Keyring:
-    """Encrypts with the first key of the file, decrypts with any; one key to a line."""
+    """Encrypts with the first key of the file, decrypts with any; one key to a line.
+
+    The file is read at each use, so that every process follows a rotation at once.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def encrypt(self, secret: str) -> bytes:
         return self._ring(create=True).encrypt(secret.encode())
+
+    def encryptor(self) -> Callable[[str], bytes]:
+        """What encrypts many secrets that are stored together: the file is read once for them."""
+        ring = self._ring(create=True)
+        return lambda secret: ring.encrypt(secret.encode())
 
     def decrypt(self, ciphertext: bytes) -> str:
         """The secret; Invalid CRED001 where no key of the file opens it."""
@@ -30,26 +39,53 @@ class Keyring:
                 "Restore the file that was in use when the credential was stored.",
             ) from None
 
+    def add_key(self) -> None:
+        """Put a new key before the others: from now on it encrypts. Conflict CRED025 where the file
+        cannot be written, because somebody else keeps it."""
+        keys = self.keys()
+        self._write([Fernet.generate_key().decode(), *keys])
+
+    def keep(self, newest: int) -> int:
+        """Forget all keys but the newest so many; how many went. Raises as `add_key`."""
+        keys = self.keys()
+        if len(keys) > newest:
+            self._write(keys[:newest])
+        return max(0, len(keys) - newest)
+
+    def keys(self) -> list[str]:
+        """The keys, newest first; never show them. None where no secret was ever stored."""
+        return self._read(create=False) if self._path.exists() else []
+
+    def _write(self, keys: list[str]) -> None:
+        try:
+            place = self._path.parent
+            with tempfile.NamedTemporaryFile(dir=place, prefix=".keys.", delete=False) as file:
+                file.write("".join(f"{key}\n" for key in keys).encode())
+                file.flush()
+                os.fsync(file.fileno())
+            Path(file.name).replace(self._path)
+        except OSError as error:
+            raise Conflict(
+                "CRED025",
+                f"the key file {self._path} cannot be written: {error.strerror}",
+                "Where something else keeps it, put a new key (32 random bytes in URL-safe base64) "
+                "into a line before the others there; once all hosts have it: "
+                "windlass key rotate --no-new-key",
+            ) from error
+
     def _ring(self, *, create: bool) -> MultiFernet:
+        return MultiFernet([Fernet(key) for key in self._read(create=create)])
+
+    def _read(self, *, create: bool) -> list[str]:
         try:
             if create and not self._path.exists():
-                self._create()
+                make_once(self._path, Fernet.generate_key() + b"\n")
             keys = self._path.read_text("ascii").split()
-            return MultiFernet([Fernet(key) for key in keys])
+            MultiFernet([Fernet(key) for key in keys])
         except (OSError, ValueError) as error:
             raise Invalid(
                 "CRED002",
                 f"the key file {self._path} cannot be used: {type(error).__name__}",
                 "Restore it, or set WINDLASS_SECRET_KEY_FILE to where it is.",
             ) from error
-
-    def _create(self) -> None:
-        """Made aside, mode 0600, and linked into place: of any that race, one key wins."""
-        with tempfile.NamedTemporaryFile(
-            dir=self._path.parent, prefix=f".{self._path.name}."
-        ) as file:
-            file.write(Fernet.generate_key() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-            with contextlib.suppress(FileExistsError):
-                os.link(file.name, self._path)
+        return keys

@@ -1,8 +1,6 @@
-"""Bundles of the pool and deployments: which release each bundle must show, and what was seen."""
+"""Bundles of the pool and deployments: which release each bundle must show."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,93 +8,143 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 
 from windlass.database import tables as t
+from windlass.database.environments import is_there
+from windlass.domain.environment import Target
 from windlass.domain.errors import Conflict
 from windlass.domain.release import DeploymentState, Release, ReleaseId
-from windlass.domain.repository import Lease, RepositoryId
+from windlass.domain.repository import Lease, Repository, RepositoryId
 
 _OPEN = [state for state in DeploymentState if state.is_open]
-_OBSERVED = [state for state in DeploymentState if state.is_observed]
 
 
 @dataclass(frozen=True, slots=True)
 class Binding:
     """What the pointer of one bundle must say; `release_id` None means unbound.
 
-    `is_pending`: nobody noted yet that the pointer says so.
+    `is_pending`: nobody noted yet that the pointer says so. `is_draining`: it was unbound on
+    purpose, since its repository is being removed. With the target `folder` the pointer is a link
+    of the bundle's name.
     """
 
     environment: str
     bundle: str
     release_id: ReleaseId | None
     is_pending: bool
-
-
-@dataclass(frozen=True, slots=True)
-class OpenDeployment:
-    """A published deployment that Airflow was not yet seen with, or was seen failing on.
-
-    `replaces_artifact` is None for the first release. `published_at` is the database's clock.
-    """
-
-    id: int
-    repository_id: RepositoryId
-    repository: str
-    environment: str
-    bundle: str
-    release_id: ReleaseId
-    artifact: str
-    replaces_artifact: str | None
-    published_at: datetime
-
-
-def declare_environment(connection: Connection, name: str, uuid: str, bundles: list[str]) -> None:
-    """Make sure that the environment and its pool of bundles exist; none is ever removed here."""
-    connection.execute(insert(t.environment).values(name=name, uuid=uuid).on_conflict_do_nothing())
-    by_name = sa.select(t.environment.c.id).where(t.environment.c.name == name)
-    environment_id = connection.execute(by_name).scalar_one()
-    rows = [{"environment_id": environment_id, "name": bundle} for bundle in bundles]
-    connection.execute(insert(t.bundle).values(rows).on_conflict_do_nothing())
+    target: Target = Target.BUNDLE
+    is_draining: bool = False
 
 
 def environment_uuids(connection: Connection) -> dict[str, str]:
     """Environment name → uuid."""
-    query = sa.select(t.environment.c.name, t.environment.c.uuid)
+    query = sa.select(t.environment.c.name, t.environment.c.uuid).where(is_there())
     return {row.name: row.uuid for row in connection.execute(query)}
 
 
 def bind_bundle(connection: Connection, lease: Lease) -> str:
     """The name of the repository's bundle: the one it has, else the one of its own name if that is
-    free, else a free one. Conflict DEP001 where the pool is used up."""
-    mine = sa.select(t.bundle.c.name).where(t.bundle.c.repository_id == lease.repository.id)
+    free, else a free one; of its team, if it has one, or of no team. Conflict DEP001 where none is
+    free.
+
+    With the target `folder` there is no pool: the bundle is made here, `<namespace>/<repository>`.
+    """
+    b, repository = t.bundle.c, lease.repository
+    mine = sa.select(b.name).where(b.repository_id == repository.id)
     name = connection.execute(mine).scalar_one_or_none()
     if name is not None:
         return str(name)
-    own_name_first = t.bundle.c.name != lease.repository.name
+    environment = sa.select(t.environment.c.id, t.environment.c.target)
+    named = environment.where(t.environment.c.name == repository.environment)
+    here = connection.execute(named).one()
+    if here.target == Target.FOLDER:
+        return _make_place(connection, here.id, repository)
+    own_name_first = b.name != repository.name
     free = (
-        sa.select(t.bundle.c.id)
-        .join(t.environment, t.environment.c.id == t.bundle.c.environment_id)
+        sa.select(b.id)
+        .join(t.environment, t.environment.c.id == b.environment_id)
         .where(
-            t.environment.c.name == lease.repository.environment,
-            t.bundle.c.repository_id.is_(None),
+            t.environment.c.name == repository.environment,
+            b.repository_id.is_(None),
+            b.team.is_not_distinct_from(repository.options.team),
         )
-        .order_by(own_name_first, t.bundle.c.name)
+        .order_by(own_name_first, b.name)
         .limit(1)
         .with_for_update(of=t.bundle, skip_locked=True)
     )
     bind = (
         sa.update(t.bundle)
-        .where(t.bundle.c.id == free.scalar_subquery())
-        .values(repository_id=lease.repository.id)
-        .returning(t.bundle.c.name)
+        .where(b.id == free.scalar_subquery())
+        .values(repository_id=repository.id)
+        .returning(b.name)
     )
     bound = connection.execute(bind).scalar_one_or_none()
     if bound is None:
+        raise _no_bundle(connection, repository)
+    return str(bound)
+
+
+def _make_place(connection: Connection, environment_id: int, repository: Repository) -> str:
+    """A bundle for the repository's folder, or the one that a removed repository left there."""
+    name = f"{repository.namespace}/{repository.name}"
+    new = insert(t.bundle).values(
+        environment_id=environment_id, name=name, repository_id=repository.id
+    )
+    free = t.bundle.c.repository_id.is_(None)
+    taken = new.on_conflict_do_update(
+        index_elements=["environment_id", "name"],
+        set_={"repository_id": repository.id},
+        where=sa.and_(free, t.bundle.c.draining_at.is_(None)),
+    )
+    if connection.execute(taken.returning(t.bundle.c.id)).scalar_one_or_none() is None:
         raise Conflict(
             "DEP001",
-            f"no bundle is free in the environment {lease.repository.environment!r}",
-            "Raise WINDLASS_BUNDLES, restart, and give Airflow the new `windlass airflow config`.",
+            f"the folder {name!r} is that of a repository which is being removed",
+            "Wait until its runs have ended, or give the repository another name.",
         )
-    return str(bound)
+    return name
+
+
+def find_bundle(connection: Connection, repository_id: RepositoryId) -> str | None:
+    """The name of the repository's bundle, or None."""
+    query = sa.select(t.bundle.c.name).where(t.bundle.c.repository_id == repository_id)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def count_team_bundles(
+    connection: Connection, environment: str, team: str | None
+) -> tuple[int, int, int]:
+    """How many bundles an environment has for a team (None: for repositories of no team), how many
+    of them are bound, and how many of those are not free yet though their repository is gone."""
+    b = t.bundle.c
+    query = (
+        sa.select(
+            sa.func.count(),
+            sa.func.count(b.repository_id),
+            sa.func.count(b.draining_at),
+        )
+        .join(t.environment, t.environment.c.id == b.environment_id)
+        .where(
+            t.environment.c.name == environment,
+            t.environment.c.target == Target.BUNDLE,  # a folder has room for all
+            b.team.is_not_distinct_from(team),
+        )
+    )
+    total, bound, draining = connection.execute(query).one()
+    return total, bound, draining
+
+
+def _no_bundle(connection: Connection, repository: Repository) -> Conflict:
+    team, environment = repository.options.team, repository.environment
+    total, _, draining = count_team_bundles(connection, environment, team)
+    whose = f"for the team {team!r}" if team else "for repositories of no team"
+    leaving = f", {draining} of them until runs of a removed repository end" if draining else ""
+    option = f"--team {team}={total + 1}" if team else f"--bundles {max(2 * total, 1)}"
+    return Conflict(
+        "DEP001",
+        f"no bundle is free in the environment {environment!r}: all {total} {whose} are in use"
+        + leaving,
+        f"Make more: windlass environment set {environment} {option}, then give Airflow the new "
+        "`windlass airflow config`. Or remove a repository.",
+    )
 
 
 def open_deployment(
@@ -122,20 +170,54 @@ def open_deployment(
         release_id=release.id,
         replaces=replaces.id if replaces else None,
         state=DeploymentState.PENDING,
+        noticed_at=_noticed_at(release),
     )
     return int(connection.execute(query.returning(t.deployment.c.id)).scalar_one())
+
+
+def _noticed_at(release: Release) -> sa.ScalarSelect[Any]:
+    """When the head that is deployed was noticed; NULL where its revision was released before,
+    since nobody pushed anything then."""
+    r = t.release.c
+    before = sa.exists().where(
+        r.repository_id == release.repository_id,
+        r.revision == release.revision,
+        r.id != release.id,
+    )
+    query = sa.select(t.repository.c.noticed_at).where(
+        t.repository.c.id == release.repository_id,
+        t.repository.c.noticed_revision == release.revision,
+        ~before,
+    )
+    return query.scalar_subquery()
 
 
 def lock_binding(connection: Connection, environment: str, bundle: str) -> Binding:
     """What the bundle's pointer must say, locked until the transaction ends."""
     query = _bindings().where(t.environment.c.name == environment, t.bundle.c.name == bundle)
     row = connection.execute(query.with_for_update(of=t.bundle)).one()
-    return Binding(*row)
+    return _binding(row)
+
+
+def find_binding(connection: Connection, environment: str, bundle: str) -> Binding:
+    """What the bundle's pointer must say, as it was committed last; nothing is locked."""
+    query = _bindings().where(t.environment.c.name == environment, t.bundle.c.name == bundle)
+    return _binding(connection.execute(query).one())
+
+
+def bound_repository(connection: Connection, environment: str, bundle: str) -> RepositoryId | None:
+    """The repository that the bundle serves, or None."""
+    query = (
+        sa.select(t.bundle.c.repository_id)
+        .join(t.environment, t.environment.c.id == t.bundle.c.environment_id)
+        .where(t.environment.c.name == environment, t.bundle.c.name == bundle)
+    )
+    return connection.execute(query).scalar_one_or_none()
 
 
 def list_bindings(connection: Connection) -> list[Binding]:
     """What every pointer must say."""
-    return [Binding(*row) for row in connection.execute(_bindings())]
+    return [_binding(row) for row in connection.execute(_bindings())]
 
 
 def mark_published(connection: Connection, release_id: ReleaseId) -> bool:
@@ -151,62 +233,9 @@ def mark_published(connection: Connection, release_id: ReleaseId) -> bool:
     return bool(connection.execute(query).rowcount)
 
 
-def claim_observations(
-    connection: Connection, environments: Collection[str], limit: int
-) -> list[OpenDeployment]:
-    """Take deployments of these environments that are due for a look at Airflow, and set when the
-    next is: often in the first seconds, every ten seconds after two minutes or a failure."""
-    d = t.deployment.c
-    age_s = sa.func.extract("epoch", sa.func.now() - d.published_at)
-    failed = d.state == DeploymentState.FAILED
-    pause_s = sa.case((failed, 10.0), (age_s < 15, 0.15), (age_s < 120, 1.0), else_=10.0)
-    claim = (
-        sa.update(t.deployment)
-        .where(d.id.in_(_due(environments, limit)))
-        .values(
-            next_observation_at=sa.func.now() + sa.func.make_interval(0, 0, 0, 0, 0, 0, pause_s)
-        )
-        .returning(d.id)
-    )
-    claimed = list(connection.execute(claim).scalars())
-    if not claimed:
-        return []
-    rows = connection.execute(_observed().where(d.id.in_(claimed)).order_by(d.id))
-    return [OpenDeployment(*row) for row in rows]
-
-
-def close_deployment(
-    connection: Connection,
-    deployment_id: int,
-    state: DeploymentState,
-    import_errors: list[dict[str, Any]] | None = None,
-) -> bool:
-    """Note what Airflow was seen with; False if that is no news: the deployment was in that state
-    before, where only its import errors are renewed, or nothing can change it any more."""
-    d = t.deployment.c
-    known = sa.select(d.state).where(d.id == deployment_id, d.state.in_(_OBSERVED))
-    before = connection.execute(known.with_for_update()).scalar_one_or_none()
-    if before is None:
-        return False
-    is_live = state is DeploymentState.LIVE
-    query = (
-        sa.update(t.deployment)
-        .where(d.id == deployment_id)
-        .values(
-            state=state,
-            import_errors=import_errors or [],
-            missing=[],
-            live_at=sa.func.clock_timestamp() if is_live else None,
-        )
-    )
-    connection.execute(query)
-    return bool(before != state)
-
-
-def record_missing(connection: Connection, deployment_id: int, missing: list[str]) -> None:
-    """Note what a look at Airflow missed."""
-    query = sa.update(t.deployment).where(t.deployment.c.id == deployment_id)
-    connection.execute(query.values(missing=missing))
+def _binding(row: Any) -> Binding:
+    environment, bundle, release_id, is_pending, target, is_draining = row
+    return Binding(environment, bundle, release_id, is_pending, Target(target), is_draining)
 
 
 def _bindings() -> sa.Select[Any]:
@@ -218,51 +247,7 @@ def _bindings() -> sa.Select[Any]:
         t.environment.c.name,
         t.bundle.c.name.label("bundle"),
         t.bundle.c.release_id,
-        pending,
+        pending.label("is_pending"),
+        t.environment.c.target,
+        t.bundle.c.draining_at.is_not(None).label("is_draining"),
     ).join(t.environment, t.environment.c.id == t.bundle.c.environment_id)
-
-
-def _due(environments: Collection[str], limit: int) -> sa.ScalarSelect[int]:
-    """Ids of observed deployments whose release their bundle still names, longest due first."""
-    d = t.deployment.c
-    return (
-        sa.select(d.id)
-        .join(
-            t.bundle,
-            sa.and_(
-                t.bundle.c.repository_id == d.repository_id, t.bundle.c.release_id == d.release_id
-            ),
-        )
-        .join(t.environment, t.environment.c.id == t.bundle.c.environment_id)
-        .where(
-            d.state.in_(_OBSERVED),
-            d.next_observation_at <= sa.func.now(),
-            t.environment.c.name.in_(environments),
-        )
-        .order_by(d.next_observation_at)
-        .limit(limit)
-        .with_for_update(of=t.deployment, skip_locked=True)
-        .scalar_subquery()
-    )
-
-
-def _observed() -> sa.Select[Any]:
-    new, old = t.release.alias("new"), t.release.alias("old")
-    return (
-        sa.select(
-            t.deployment.c.id,
-            t.repository.c.id,
-            t.repository.c.name,
-            t.environment.c.name,
-            t.bundle.c.name,
-            t.deployment.c.release_id,
-            new.c.artifact_digest,
-            old.c.artifact_digest,
-            t.deployment.c.published_at,
-        )
-        .join(new, new.c.id == t.deployment.c.release_id)
-        .outerjoin(old, old.c.id == t.deployment.c.replaces)
-        .join(t.repository, t.repository.c.id == t.deployment.c.repository_id)
-        .join(t.bundle, t.bundle.c.repository_id == t.repository.c.id)
-        .join(t.environment, t.environment.c.id == t.bundle.c.environment_id)
-    )

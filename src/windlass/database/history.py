@@ -14,10 +14,11 @@ from windlass.domain.repository import RepositoryId
 
 @dataclass(frozen=True, slots=True)
 class PastEvent:
-    """One event of a repository; `facts` differ by tag and hold no secret."""
+    """One event of a repository; `facts` differ by tag and hold no secret. `tag` is one of Event's,
+    or one that a newer version wrote."""
 
     at: datetime
-    tag: Event
+    tag: str
     revision: str | None
     release_id: int | None
     facts: dict[str, Any]
@@ -55,6 +56,4 @@ def list_events(connection: Connection, repository_id: RepositoryId, limit: int)
         .limit(limit)
     )
     rows = list(connection.execute(newest))
-    return [
-        PastEvent(r.at, Event(r.tag), r.revision, r.release_id, r.facts) for r in reversed(rows)
-    ]
+    return [PastEvent(*row) for row in reversed(rows)]

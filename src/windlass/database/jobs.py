@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import procrastinate
+import sqlalchemy as sa
 from procrastinate.jobs import Status
 from procrastinate.worker import Worker
 from sqlalchemy.engine import Connection
@@ -25,6 +26,9 @@ FETCH_S = 0.25
 """How long a job may wait unseen. Procrastinate 3.10 is told of new jobs, but not that a lock came
 free, and forgets what it is told while it fetches (worker.py: `_new_job_event.clear()`): with its
 default of 5 s a sync that waited for its twin began 3.8 s late."""
+
+PATIENCE_S = 10.0
+"""How long a worker that was told to stop waits before it tells its jobs to give up."""
 
 Handler = Callable[..., None]
 ShouldAbort = Callable[[], bool]
@@ -45,10 +49,24 @@ class Jobs:
         connector = procrastinate.SyncPsycopgConnector()  # never opened: callers bring connections
         self._app = procrastinate.App(connector=connector)
 
-    def defer_sync(self, connection: Connection, repository_id: RepositoryId) -> bool:
-        """Ask for a sync; False if one is waiting already, which will do."""
+    def defer_sync(
+        self, connection: Connection, repository_id: RepositoryId, *, after_s: float = 0
+    ) -> bool:
+        """Ask for a sync, that begins after so many seconds; False if one is waiting already, which
+        will do."""
         name = f"repository:{repository_id}"
-        return self._defer(connection, "sync", name, name, repository_id=repository_id)
+        return self._defer(
+            connection, "sync", name, name, after_s=after_s, repository_id=repository_id
+        )
+
+    def waiting_syncs(
+        self, connection: Connection, ids: Collection[RepositoryId]
+    ) -> set[RepositoryId]:
+        """Those of the repositories for which a sync waits. It may begin just now: a caller that
+        writes something for it must not rely on it alone."""
+        names = {f"repository:{one}": one for one in ids}
+        found = connection.execute(sa.text(_WAITING), {"names": list(names)}).scalars()
+        return {names[name] for name in found}
 
     def defer_rollback(
         self,
@@ -73,14 +91,46 @@ class Jobs:
             reason=reason,
         )
 
-    def _defer(
-        self, connection: Connection, task: str, lock: str, queueing_lock: str, **arguments: Any
+    def defer_deploy(
+        self, connection: Connection, repository_id: RepositoryId, *, release: ReleaseId
     ) -> bool:
+        """Ask for the deployment of an approved release; False if it was asked already."""
+        return self._defer(
+            connection,
+            "deploy",
+            f"repository:{repository_id}",
+            f"deploy:{release}",
+            repository_id=repository_id,
+            release=release,
+        )
+
+    def defer(
+        self, connection: Connection, job: str, repository_id: RepositoryId, **arguments: Any
+    ) -> bool:
+        """Ask for a job by its name, as it was asked for before; False if one is waiting."""
+        if job == "sync":
+            return self.defer_sync(connection, repository_id)
+        if job == "deploy":
+            return self.defer_deploy(connection, repository_id, **arguments)
+        return self.defer_rollback(connection, repository_id, **arguments)
+
+    def _defer(
+        self,
+        connection: Connection,
+        task: str,
+        lock: str,
+        queueing_lock: str,
+        *,
+        after_s: float = 0,
+        **arguments: Any,
+    ) -> bool:
+        later = {"seconds": after_s} if after_s else None
         deferrer = self._app.configure_task(
             task,
             allow_unknown=True,
             lock=lock,
             queueing_lock=queueing_lock,
+            schedule_in=later,
             connection=connection.connection.driver_connection,
         )
         with contextlib.suppress(procrastinate.exceptions.AlreadyEnqueued):
@@ -88,6 +138,12 @@ class Jobs:
                 deferrer.defer(**arguments)
             return True
         return False
+
+
+_WAITING = """
+SELECT queueing_lock FROM procrastinate_jobs
+WHERE status = 'todo' AND queueing_lock = ANY(:names)
+"""
 
 
 class JobWorker:
@@ -116,7 +172,7 @@ class JobWorker:
             self._register(name, handler)
 
     async def run(self, on_ended: Callable[[EndedJob], None]) -> None:
-        """Work until cancelled, then let running jobs end: after ten seconds they are told to.
+        """Work until cancelled, then let running jobs end: after PATIENCE_S they are told to.
 
         `on_ended` is told each job that was ended because its worker had gone silent.
         """
@@ -133,7 +189,7 @@ class JobWorker:
                 fetch_job_polling_interval=FETCH_S,
                 update_heartbeat_interval=HEARTBEAT_S,
                 stalled_worker_timeout=self._silent_s,
-                shutdown_graceful_timeout=10,
+                shutdown_graceful_timeout=PATIENCE_S,
                 # Its handlers would take the place of ours, which start the watchdog.
                 install_signal_handlers=False,
             )

@@ -1,16 +1,19 @@
-"""Artifacts, verdicts and releases."""
+"""Verdicts and releases."""
+
+from dataclasses import replace
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection, Row
 
 from windlass.database import tables as t
-from windlass.domain.artifact import Artifact
 from windlass.domain.errors import NotFound
 from windlass.domain.finding import Finding
-from windlass.domain.policy import Allowed, Verdict
+from windlass.domain.imported import ImportNote
+from windlass.domain.policy import Allowed, Denied, Policy, Verdict, VerdictId
 from windlass.domain.release import Release, ReleaseId
 from windlass.domain.repository import CommitSha, Lease, RepositoryId
+from windlass.domain.served import Judges, Served
 
 
 def reserve_release_id(connection: Connection) -> ReleaseId:
@@ -18,66 +21,82 @@ def reserve_release_id(connection: Connection) -> ReleaseId:
     return ReleaseId(connection.scalar(t.release_number))
 
 
-def put_artifact(connection: Connection, artifact: Artifact) -> None:
-    """Store the artifact; of equal content, the newest outlines win."""
-    packed = artifact.pack()
-    query = insert(t.artifact).values(
-        digest=artifact.digest,
-        packed=packed,
-        file_count=len(artifact.files),
-        size_bytes=artifact.size_bytes,
-    )
-    connection.execute(
-        query.on_conflict_do_update(index_elements=["digest"], set_={"packed": packed})
-    )
-
-
-def get_artifact(connection: Connection, digest: str) -> Artifact:
-    """The artifact of that digest; NotFound REL002 where it is not stored."""
-    query = sa.select(t.artifact.c.packed).where(t.artifact.c.digest == digest)
-    packed = connection.execute(query).scalar_one_or_none()
-    if packed is None:
-        raise NotFound("REL002", f"there is no artifact {digest[:12]}")
-    return Artifact.unpack(packed)
-
-
 def record_verdict(
-    connection: Connection, lease: Lease, revision: CommitSha, inputs: str, verdict: Verdict
-) -> None:
-    """Keep a verdict with all its findings."""
-    connection.execute(
-        sa.insert(t.verdict).values(
-            repository_id=lease.repository.id,
-            revision=revision,
-            inputs=inputs,
-            allowed=isinstance(verdict, Allowed),
-            findings=[f.to_json() for f in verdict.findings],
-        )
+    connection: Connection,
+    lease: Lease,
+    revision: CommitSha,
+    verdict: Verdict,
+    *,
+    judges: Judges,
+    artifact_digest: str,
+    policy: Policy,
+) -> Verdict:
+    """Keep a verdict on an artifact with all its findings, and which of them deny by the policy;
+    the same verdict with its id."""
+    query = sa.insert(t.verdict).values(
+        repository_id=lease.repository.id,
+        revision=revision,
+        inputs=judges.inputs,
+        checks=judges.checks,
+        policy_digest=judges.policy,
+        allowed=isinstance(verdict, Allowed),
+        validated=verdict.validated,
+        kept=verdict.kept if isinstance(verdict, Allowed) else {},
+        omitted=verdict.omitted if isinstance(verdict, Allowed) else {},
+        findings=[{**f.to_json(), "denies": policy.denies(f)} for f in verdict.findings],
+        artifact_digest=artifact_digest,
+        imports=verdict.imports.to_json() if verdict.imports else None,
     )
+    return replace(verdict, id=connection.execute(query.returning(t.verdict.c.id)).scalar_one())
 
 
-def find_allowed_verdict(
-    connection: Connection, repository_id: RepositoryId, revision: CommitSha, inputs: str
-) -> Allowed | None:
-    """The newest verdict that allowed this revision by these inputs, or None."""
+def is_denied_already(
+    connection: Connection, lease: Lease, revision: CommitSha, denied: Denied, judges: Judges
+) -> bool:
+    """Whether the newest verdict of the repository denies this revision, by the same judges, for
+    the same findings."""
+    columns = t.verdict.c
+    query = sa.select(t.verdict).where(columns.repository_id == lease.repository.id)
+    row = connection.execute(query.order_by(columns.id.desc()).limit(1)).one_or_none()
+    if row is None or row.allowed or (row.revision, row.inputs) != (revision, judges.inputs):
+        return False
+    return [f["fingerprint"] for f in row.findings] == [f.fingerprint for f in denied.findings]
+
+
+def find_verdict_of(connection: Connection, release: Release) -> Allowed:
+    """The verdict that allowed a release; one without findings where it was not kept."""
+    query = sa.select(t.verdict).join(t.release, t.release.c.verdict_id == t.verdict.c.id)
+    row = connection.execute(query.where(t.release.c.id == release.id)).one_or_none()
+    return Allowed((), validated=release.validated) if row is None else _allowed(row)
+
+
+def find_served(connection: Connection, repository_id: RepositoryId) -> Served | None:
+    """The release that the repository's bundle points to, with the newest verdict that allowed its
+    content; None before the first."""
+    current = find_current(connection, repository_id)
+    if current is None:
+        return None
     columns = t.verdict.c
     query = (
-        sa.select(columns.findings)
+        sa.select(t.verdict)
         .where(
             columns.repository_id == repository_id,
-            columns.revision == revision,
-            columns.inputs == inputs,
+            columns.artifact_digest == current.artifact_digest,
             columns.allowed,
         )
         .order_by(columns.id.desc())
         .limit(1)
     )
-    findings = connection.execute(query).scalar_one_or_none()
-    return None if findings is None else Allowed(tuple(Finding.from_json(f) for f in findings))
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return Served(current, {}, {}, (), None)
+    verdict = _allowed(row)
+    judges = Judges(row.inputs, row.checks, row.policy_digest)
+    return Served(current, verdict.kept, verdict.omitted, verdict.findings, judges)
 
 
-def insert_release(connection: Connection, release: Release) -> None:
-    """Store a release under its reserved number."""
+def insert_release(connection: Connection, release: Release, allowed: Allowed) -> None:
+    """Store a release under its reserved number, with the verdict that allowed it."""
     connection.execute(
         sa.insert(t.release).values(
             id=release.id,
@@ -88,8 +107,22 @@ def insert_release(connection: Connection, release: Release) -> None:
             actor=release.actor,
             reason=release.reason,
             created_at=release.created_at,
+            validated=release.validated,
+            verdict_id=allowed.id,
         )
     )
+
+
+def find_verdict_inputs(connection: Connection, release_id: ReleaseId) -> str | None:
+    """What the release was judged by; None where its verdict is not known."""
+    query = sa.select(t.verdict.c.inputs).join(t.release, t.release.c.verdict_id == t.verdict.c.id)
+    return connection.execute(query.where(t.release.c.id == release_id)).scalar_one_or_none()
+
+
+def was_deployed(connection: Connection, release_id: ReleaseId) -> bool:
+    """Whether the release was ever decided to be the live one."""
+    query = sa.select(sa.exists().where(t.deployment.c.release_id == release_id))
+    return bool(connection.execute(query).scalar_one())
 
 
 def find_current(connection: Connection, repository_id: RepositoryId) -> Release | None:
@@ -122,7 +155,8 @@ def get_release(
 
 
 def find_rollback_target(connection: Connection, current: Release) -> Release | None:
-    """The newest earlier release with other content that is not quarantined, or None."""
+    """The newest earlier release with other content that was deployed and is not quarantined, or
+    None."""
     columns = t.release.c
     query = (
         sa.select(t.release)
@@ -131,6 +165,7 @@ def find_rollback_target(connection: Connection, current: Release) -> Release | 
             columns.id < current.id,
             columns.artifact_digest != current.artifact_digest,
             columns.artifact_digest.not_in(_quarantined(current.repository_id)),
+            sa.exists().where(t.deployment.c.release_id == columns.id),
         )
         .order_by(columns.id.desc())
         .limit(1)
@@ -139,12 +174,50 @@ def find_rollback_target(connection: Connection, current: Release) -> Release | 
     return _release(row) if row else None
 
 
+def find_proven_release(
+    connection: Connection, repository_id: RepositoryId, before: ReleaseId
+) -> ReleaseId | None:
+    """The newest release earlier than `before`, with other content, that Airflow was seen with and
+    that is not quarantined; None where there is none."""
+    columns = t.release.c
+    digest = (
+        sa.select(columns.artifact_digest).where(columns.id == before).correlate(None)
+    ).scalar_subquery()
+    query = (
+        sa.select(columns.id)
+        .join(t.deployment, t.deployment.c.release_id == columns.id)
+        .where(
+            columns.repository_id == repository_id,
+            columns.id < before,
+            columns.artifact_digest != digest,
+            columns.artifact_digest.not_in(_quarantined(repository_id)),
+            t.deployment.c.live_at.is_not(None),
+        )
+        .order_by(columns.id.desc())
+        .limit(1)
+    )
+    found = connection.execute(query).scalar_one_or_none()
+    return None if found is None else ReleaseId(found)
+
+
 def quarantine(connection: Connection, release: Release, reason: str) -> None:
     """Keep this content from being deployed again until a person lifts it."""
     connection.execute(
         sa.update(t.release)
         .where(t.release.c.id == release.id)
         .values(quarantined_at=sa.func.clock_timestamp(), quarantine_reason=reason)
+    )
+
+
+def lift_quarantine(
+    connection: Connection, repository_id: RepositoryId, artifact_digest: str
+) -> None:
+    """Let this content be deployed again, whichever releases it was quarantined with."""
+    columns = t.release.c
+    connection.execute(
+        sa.update(t.release)
+        .where(columns.repository_id == repository_id, columns.artifact_digest == artifact_digest)
+        .values(quarantined_at=None, quarantine_reason=None)
     )
 
 
@@ -184,4 +257,16 @@ def _release(row: Row[tuple[object, ...]]) -> Release:
         actor=row.actor,
         reason=row.reason,
         created_at=row.created_at,
+        validated=row.validated,
+    )
+
+
+def _allowed(row: Row[Any]) -> Allowed:
+    return Allowed(
+        tuple(Finding.from_json(f) for f in row.findings),
+        {path: ReleaseId(release) for path, release in row.kept.items()},
+        {path: release and ReleaseId(release) for path, release in row.omitted.items()},
+        row.validated,
+        VerdictId(row.id),
+        ImportNote(**row.imports) if row.imports else None,
     )

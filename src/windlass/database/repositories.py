@@ -1,16 +1,28 @@
 """Repositories: registration, polling, leases and what syncs found."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from windlass.database import tables as t
-from windlass.domain.errors import AppError, Conflict, LeaseLost, NotFound
-from windlass.domain.repository import CommitSha, Lease, Repository, RepositoryId, Revision
+from windlass.database.credentials import COLUMNS, StoredCredential, stored_of
+from windlass.database.polls import clear_failure, in_seconds, record_poll
+from windlass.database.webhooks import SOON_S, follow_url
+from windlass.domain.errors import Conflict, LeaseLost, NotFound
+from windlass.domain.nearest import suggest
+from windlass.domain.options import DEFAULTS, Options
+from windlass.domain.ref import Ref, RefChoice, RefKind
+from windlass.domain.repository import (
+    CommitSha,
+    Lease,
+    Owner,
+    Repository,
+    RepositoryId,
+    Revision,
+)
 
-_RETRY_CAP_S = 600
+_CREDENTIAL_COLUMNS = [t.credential.c[name].label(f"credential_{name}") for name in COLUMNS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,62 +33,69 @@ class NewRepository:
     namespace: str
     environment: str
     url: str
-    branch: str
+    ref: Ref
     path: str
     credential: str | None
     sync_interval_s: int
+    options: Options = DEFAULTS
+    owner: Owner = Owner.API
+    ref_choice: RefChoice = RefChoice.GIVEN
 
 
 @dataclass(frozen=True, slots=True)
 class DueRepository:
-    """A repository whose head should be asked for now, and what its last sync settled on."""
+    """A repository whose head should be asked for now, and what its last sync settled on.
+
+    `unasked_s` is how long ago its remote was last asked, None where it never was.
+    """
 
     repository: Repository
+    noticed_revision: str | None
     settled_revision: str | None
     settled_inputs: str | None
+    credential: StoredCredential | None
+    unasked_s: float | None
 
 
 def add_repository(connection: Connection, new: NewRepository) -> Repository:
     """Store a registration, due for its first poll at once. Conflict REPO010 if the name is taken,
-    NotFound ENV001 if there is no such environment."""
+    NotFound ENV002 if there is no such environment."""
     environment_id = sa.select(t.environment.c.id).where(t.environment.c.name == new.environment)
     credential_id = sa.select(t.credential.c.id).where(t.credential.c.name == new.credential)
-    if connection.execute(environment_id).scalar_one_or_none() is None:
-        raise NotFound("ENV001", f"there is no environment {new.environment!r}")
+    locked = environment_id.with_for_update(read=True, key_share=True)  # it may be removed just now
+    if connection.execute(locked).scalar_one_or_none() is None:
+        raise NotFound("ENV002", f"no environment is named {new.environment!r}")
     query = sa.insert(t.repository).values(
         name=new.name,
         namespace=new.namespace,
         environment_id=environment_id.scalar_subquery(),
         url=new.url,
-        branch=new.branch,
+        ref_kind=new.ref.kind,
+        ref=new.ref.name,
+        ref_choice=new.ref_choice,
         path=new.path,
         credential_id=credential_id.scalar_subquery(),
         sync_interval_s=new.sync_interval_s,
+        options=new.options.to_json(),
+        owner=new.owner,
     )
     try:
         with connection.begin_nested():
             connection.execute(query)
     except sa.exc.IntegrityError as error:
-        raise Conflict(
-            "REPO010",
-            f"there is a repository {new.name!r} already",
-            "Give another name with --name, or look at it: windlass repo show " + new.name,
-        ) from error
+        raise _name_is_taken(new.name) from error
     return get_repository(connection, new.name)
 
 
 def get_repository(connection: Connection, name: str) -> Repository:
     """The repository of that name; NotFound REPO011 names the ones there are."""
-    row = connection.execute(_select().where(t.repository.c.name == name)).one_or_none()
+    named = _select().where(t.repository.c.name == name, _is_there())
+    row = connection.execute(named).one_or_none()
     if row is not None:
         return _repository(row)
-    names = connection.execute(sa.select(t.repository.c.name).order_by("name").limit(5)).scalars()
-    known = ", ".join(names)
-    raise NotFound(
-        "REPO011",
-        f"there is no repository {name!r}",
-        f"There are: {known}." if known else "Add one: windlass repo add URL",
-    )
+    hint = suggest(name, list_repository_names(connection), "There are")
+    hint = hint or "Add one: windlass repo add URL"
+    raise NotFound("REPO011", f"there is no repository {name!r}", hint)
 
 
 def get_repository_by_id(connection: Connection, repository_id: RepositoryId) -> Repository:
@@ -87,94 +106,157 @@ def get_repository_by_id(connection: Connection, repository_id: RepositoryId) ->
     return _repository(row)
 
 
+def list_repositories(connection: Connection) -> list[Repository]:
+    """All repositories that are not removed, by name; those on the way to be removed too."""
+    rows = connection.execute(_select().where(_is_there()).order_by(t.repository.c.name))
+    return [_repository(row) for row in rows]
+
+
 def list_repository_names(connection: Connection) -> list[str]:
     """All names, in order."""
-    query = sa.select(t.repository.c.name).order_by(t.repository.c.name)
+    query = sa.select(t.repository.c.name).where(_is_there()).order_by(t.repository.c.name)
     return list(connection.execute(query).scalars())
 
 
-def claim_due(connection: Connection, limit: int) -> list[DueRepository]:
+def change_repository(
+    connection: Connection, repository_id: RepositoryId, new: NewRepository
+) -> Repository:
+    """Make a registration what `new` says, but for its environment; judged anew at once.
+
+    A job that works on it loses its lease. Another remote or ref has another head, so what was
+    noticed and what failed is forgotten then. Conflict REPO010 where its new name is taken.
+    """
+    columns = t.repository.c
+    elsewhere = sa.or_(
+        columns.url != new.url, columns.ref != new.ref.name, columns.ref_kind != new.ref.kind
+    )
+    credential_id = sa.select(t.credential.c.id).where(t.credential.c.name == new.credential)
+    query = (
+        sa.update(t.repository)
+        .where(t.repository.c.id == repository_id)
+        .values(
+            name=new.name,
+            namespace=new.namespace,
+            url=new.url,
+            ref_kind=new.ref.kind,
+            ref=new.ref.name,
+            ref_choice=new.ref_choice,
+            path=new.path,
+            credential_id=credential_id.scalar_subquery(),
+            sync_interval_s=new.sync_interval_s,
+            options=new.options.to_json(),
+            owner=new.owner,
+            lease_epoch=columns.lease_epoch + 1,
+            noticed_revision=sa.case((elsewhere, None), else_=columns.noticed_revision),
+            settled_revision=None,
+            settled_inputs=None,
+            next_poll_at=sa.func.now(),
+        )
+    )
+    clear_failure(connection, repository_id)
+    try:
+        with connection.begin_nested():
+            connection.execute(query)
+    except sa.exc.IntegrityError as error:
+        raise _name_is_taken(new.name) from error
+    follow_url(connection, repository_id, new.url)
+    return get_repository_by_id(connection, repository_id)
+
+
+def set_ref(connection: Connection, lease: Lease, ref: Ref, choice: RefChoice) -> Lease:
+    """Follow another ref from now on; the lease, which stays. Raises LeaseLost."""
+    hold_lease(connection, lease)
+    query = sa.update(t.repository).where(t.repository.c.id == lease.repository.id)
+    connection.execute(query.values(ref_kind=ref.kind, ref=ref.name, ref_choice=choice))
+    return Lease(get_repository_by_id(connection, lease.repository.id), lease.epoch)
+
+
+def set_suspended(
+    connection: Connection, repository_id: RepositoryId, actor: str, reason: str
+) -> bool:
+    """Suspend a repository; False where it was already."""
+    query = sa.update(t.repository).where(
+        t.repository.c.id == repository_id, t.repository.c.suspended_at.is_(None)
+    )
+    values = {"suspended_by": actor, "suspend_reason": reason}
+    return bool(connection.execute(query.values(suspended_at=sa.func.now(), **values)).rowcount)
+
+
+def set_resumed(connection: Connection, repository_id: RepositoryId) -> bool:
+    """End a suspension, so that its poll is due at once; False where there is none."""
+    query = sa.update(t.repository).where(
+        t.repository.c.id == repository_id, t.repository.c.suspended_at.is_not(None)
+    )
+    values = {"suspended_at": None, "suspended_by": None, "suspend_reason": None}
+    return bool(connection.execute(query.values(next_poll_at=sa.func.now(), **values)).rowcount)
+
+
+def set_owner(connection: Connection, repository_id: RepositoryId, owner: Owner) -> None:
+    """Say who may change a registration from now on."""
+    query = sa.update(t.repository).where(t.repository.c.id == repository_id)
+    connection.execute(query.values(owner=owner))
+
+
+def list_repository_ids(connection: Connection) -> list[RepositoryId]:
+    """Every repository that is there."""
+    return list(connection.execute(sa.select(t.repository.c.id).where(_is_there())).scalars())
+
+
+def claim_due(
+    connection: Connection, limit: int, *, hooked_s: int | None = None
+) -> list[DueRepository]:
     """Take up to `limit` repositories whose poll is due; no other worker gets them meanwhile.
 
-    Their next poll is an interval away, give or take a tenth, so that polls do not bunch.
+    Their next poll is an interval away, give or take a tenth, so that polls do not bunch: their
+    own, at least `hooked_s` where their Git host calls, at most SOON_S where it fell silent.
     """
     columns = t.repository.c
     due = (
         sa.select(columns.id)
-        .where(columns.next_poll_at <= sa.func.now())
+        .where(
+            columns.next_poll_at <= sa.func.now(),
+            columns.suspended_at.is_(None),
+            columns.removing_at.is_(None),
+        )
         .order_by(columns.next_poll_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
         .scalar_subquery()
     )
-    jittered_s = columns.sync_interval_s * (0.9 + 0.2 * sa.func.random())
+    jittered_s = _interval_s(hooked_s) * (0.9 + 0.2 * sa.func.random())
     claim = (
         sa.update(t.repository)
         .where(columns.id.in_(due))
-        .values(next_poll_at=_in_seconds(jittered_s))
+        .values(next_poll_at=in_seconds(jittered_s))
         .returning(columns.id)
     )
     claimed = list(connection.execute(claim).scalars())
     if not claimed:
         return []
-    rows = connection.execute(_select().where(columns.id.in_(claimed)).order_by(columns.id))
+    unasked = sa.func.extract("epoch", sa.func.clock_timestamp() - columns.polled_at)
+    query = _select().add_columns(*_CREDENTIAL_COLUMNS, unasked.label("unasked_s"))
+    rows = connection.execute(query.where(columns.id.in_(claimed)).order_by(columns.id))
     return [
-        DueRepository(_repository(row), row.settled_revision, row.settled_inputs) for row in rows
+        DueRepository(
+            _repository(row),
+            row.noticed_revision,
+            row.settled_revision,
+            row.settled_inputs,
+            _credential(row),
+            None if row.unasked_s is None else float(row.unasked_s),
+        )
+        for row in rows
     ]
 
 
-def record_poll(connection: Connection, repository_id: RepositoryId, head: CommitSha) -> bool:
-    """Note the head that a poll saw; True if it is news."""
-    columns = t.repository.c
-    news = sa.update(t.repository).where(
-        columns.id == repository_id, columns.noticed_revision.is_distinct_from(head)
-    )
-    is_news = connection.execute(
-        news.values(noticed_revision=head, noticed_at=sa.func.clock_timestamp())
-    ).rowcount
-    connection.execute(
-        sa.update(t.repository)
-        .where(columns.id == repository_id)
-        .values(polled_at=sa.func.clock_timestamp())
-    )
-    return bool(is_news)
-
-
-def record_failure(connection: Connection, repository_id: RepositoryId, error: AppError) -> None:
-    """Note why a poll or a sync failed, and put the next poll off: the interval, doubled with each
-    failure in a row, at most ten minutes."""
-    columns = t.repository.c
-    wait_s = sa.func.least(
-        columns.sync_interval_s * sa.func.power(2, sa.func.least(columns.failures, 10)),
-        sa.func.greatest(columns.sync_interval_s, _RETRY_CAP_S),
-    )
-    connection.execute(
-        sa.update(t.repository)
-        .where(columns.id == repository_id)
-        .values(
-            failures=columns.failures + 1,
-            error_code=error.code,
-            error_message=error.message,
-            error_hint=error.hint,
-            error_at=sa.func.clock_timestamp(),
-            next_poll_at=_in_seconds(wait_s),
-        )
-    )
-
-
-def clear_failure(connection: Connection, repository_id: RepositoryId) -> None:
-    """Forget the failures: the repository was reached again."""
-    connection.execute(
-        sa.update(t.repository)
-        .where(t.repository.c.id == repository_id, t.repository.c.failures > 0)
-        .values(failures=0, error_code=None, error_message=None, error_hint=None, error_at=None)
-    )
-
-
-def poll_soon(connection: Connection, repository_id: RepositoryId) -> None:
-    """Make the next poll due now."""
-    query = sa.update(t.repository).where(t.repository.c.id == repository_id)
-    connection.execute(query.values(next_poll_at=sa.func.now()))
+def _interval_s(hooked_s: int | None) -> sa.ColumnElement[float]:
+    own, mine = t.repository.c.sync_interval_s, t.webhook.c.repository_id == t.repository.c.id
+    is_missed = sa.exists().where(mine, t.webhook.c.missed_at.is_not(None))
+    soon = (is_missed, sa.func.least(own, SOON_S))
+    if hooked_s is None:
+        return sa.case(soon, else_=own)
+    is_heard = sa.exists().where(mine, t.webhook.c.heard_at.is_not(None))
+    return sa.case(soon, (is_heard, sa.func.greatest(own, hooked_s)), else_=own)
 
 
 def take_lease(connection: Connection, repository_id: RepositoryId) -> Lease:
@@ -198,6 +280,23 @@ def hold_lease(connection: Connection, lease: Lease) -> None:
     )
     if connection.execute(query).scalar_one_or_none() != lease.epoch:
         raise LeaseLost(lease.repository.name)
+
+
+def lock_repository(connection: Connection, repository_id: RepositoryId) -> None:
+    """Lock the repository's row until the transaction ends; a job that works on it goes on after,
+    and finds what was written."""
+    query = sa.select(t.repository.c.id).where(t.repository.c.id == repository_id)
+    connection.execute(query.with_for_update())
+
+
+def end_lease(connection: Connection, repository_id: RepositoryId) -> None:
+    """Lock the repository's row until the transaction ends, and make every write of the job that
+    works on it now fail: what it set out from has changed. The caller asks for a sync."""
+    connection.execute(
+        sa.update(t.repository)
+        .where(t.repository.c.id == repository_id)
+        .values(lease_epoch=t.repository.c.lease_epoch + 1)
+    )
 
 
 def settled_on(connection: Connection, repository_id: RepositoryId) -> tuple[str, str] | None:
@@ -225,11 +324,11 @@ def settle(
     clear_failure(connection, lease.repository.id)
 
 
-def unsettle(connection: Connection, lease: Lease) -> None:
+def unsettle(connection: Connection, repository_id: RepositoryId) -> None:
     """Make the next poll judge the head again, whatever it is."""
     connection.execute(
         sa.update(t.repository)
-        .where(t.repository.c.id == lease.repository.id)
+        .where(t.repository.c.id == repository_id)
         .values(settled_revision=None, settled_inputs=None, next_poll_at=sa.func.now())
     )
 
@@ -243,6 +342,7 @@ def record_revision(connection: Connection, repository_id: RepositoryId, found: 
         "repository_id": repository_id,
         "sha": found.sha,
         "author": found.author.replace("\0", ""),
+        "author_email": found.author_email.replace("\0", ""),
         "subject": found.subject.replace("\0", ""),
         "committed_at": found.committed_at,
     }
@@ -250,8 +350,41 @@ def record_revision(connection: Connection, repository_id: RepositoryId, found: 
     return record_poll(connection, repository_id, found.sha)
 
 
-def _in_seconds(seconds: sa.ColumnElement[float]) -> sa.ColumnElement[datetime]:
-    return sa.func.now() + sa.func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+def _name_is_taken(name: str) -> Conflict:
+    return Conflict(
+        "REPO010",
+        f"there is a repository {name!r} already",
+        "Give another name with --name, or look at it: windlass repo show " + name,
+    )
+
+
+def find_revision(connection: Connection, repository_id: RepositoryId, sha: str) -> Revision | None:
+    """What was kept of a commit; None where it was never fetched."""
+    columns = t.revision.c
+    query = sa.select(t.revision).where(columns.repository_id == repository_id, columns.sha == sha)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    return Revision(row.sha, row.author, row.subject, row.committed_at, row.author_email)
+
+
+def get_past_repository(connection: Connection, name: str) -> Repository:
+    """The repository of that name, else the one that had it and was removed last: its history
+    stays. NotFound REPO011 as `get_repository`."""
+    c = t.repository.c
+    there_first = c.removed_at.is_(None).desc()
+    query = _select().where(c.name == name).order_by(there_first, c.removed_at.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
+    return get_repository(connection, name) if row is None else _repository(row)
+
+
+def _is_there() -> sa.ColumnElement[bool]:
+    """Removed repositories keep their rows, for their history."""
+    return t.repository.c.removed_at.is_(None)
+
+
+def _credential(row: Row[tuple[object, ...]]) -> StoredCredential | None:
+    return None if row.credential_kind is None else stored_of(row, "credential_")
 
 
 def _select() -> sa.Select[tuple[object, ...]]:
@@ -273,8 +406,14 @@ def _repository(row: Row[tuple[object, ...]]) -> Repository:
         namespace=row.namespace,
         environment=row.environment,
         url=row.url,
-        branch=row.branch,
+        ref=Ref(RefKind(row.ref_kind), row.ref),
         path=row.path,
         credential=row.credential,
         sync_interval_s=row.sync_interval_s,
+        options=Options.from_json(row.options),
+        owner=Owner(row.owner),
+        suspended_at=row.suspended_at,
+        removing_at=row.removing_at,
+        ref_choice=RefChoice(row.ref_choice),
+        expected_revision=row.expected_revision,
     )

@@ -7,10 +7,17 @@ AppError
 ├── Conflict      the state moved, or forbids it; look again, then decide
 │   └── LeaseLost another worker took over this repository's sync
 └── Unavailable   something outside is away; trying again later may help
+    ├── Throttled it asks us to wait, and says how long
+    └── EngineFailed what judges a tree cannot work here; what it should have judged is denied
 
 The class says the handling; `entrypoints/failures.py` maps it to HTTP status and exit code.
 Bad content in a repository is never an exception: it is a list of findings.
 """
+
+from collections.abc import Callable
+from typing import TypeVar
+
+_T = TypeVar("_T")
 
 
 class AppError(Exception):
@@ -37,13 +44,38 @@ class Invalid(AppError):
 def join(problems: list[Invalid]) -> Invalid:
     """One error for all problems of an input, so that nobody meets them one by one.
 
-    It has the code of the first; each further one has a line of its own that begins with its code.
+    It has the code of the first; each further one has a line of its own that begins with its code,
+    and below it its hint.
     `problems` has at least one.
     """
     if len(problems) == 1:
         return problems[0]
-    lines = "\n".join(str(problem) for problem in problems)
+    lines = "\n".join(_told(problem) for problem in problems)
     return Invalid(problems[0].code, lines.removeprefix(f"{problems[0].code} "))
+
+
+def _told(problem: Invalid) -> str:
+    return f"{problem.code} {problem.message}" + (f"\n  {problem.hint}" if problem.hint else "")
+
+
+class Problems:
+    """Everything that is wrong with an input, met one by one and told at once."""
+
+    def __init__(self) -> None:
+        self._met: list[Invalid] = []
+
+    def take(self, check: Callable[[], _T]) -> _T | None:
+        """What `check` returns; None where it raises Invalid, which is kept."""
+        try:
+            return check()
+        except Invalid as problem:
+            self._met.append(problem)
+            return None
+
+    def raise_all(self) -> None:
+        """Raise Invalid for what was met; nothing where there is none."""
+        if self._met:
+            raise join(self._met)
 
 
 class Forbidden(AppError):
@@ -73,3 +105,11 @@ class Unavailable(AppError):
     ) -> None:
         super().__init__(code, message, hint)
         self.retry_after_s = retry_after_s
+
+
+class Throttled(Unavailable):
+    """Something outside asks us to wait; `retry_after_s` is its own figure."""
+
+
+class EngineFailed(Unavailable):
+    """What judges a tree cannot work here; what it should have judged is denied."""

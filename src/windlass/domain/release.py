@@ -25,6 +25,7 @@ class Release:
     """An allowed artifact with a number.
 
     `content_of` is the older release whose content a rollback brought back, else None.
+    `validated` False: only the obligatory families of checks looked at it.
     """
 
     id: ReleaseId
@@ -35,6 +36,7 @@ class Release:
     actor: str
     reason: str
     created_at: datetime
+    validated: bool = True
 
 
 class DeploymentState(StrEnum):

@@ -7,9 +7,12 @@ from enum import StrEnum
 from typing import NewType
 
 from windlass.domain.errors import Invalid
+from windlass.domain.options import DEFAULTS, Options
+from windlass.domain.paths import check_path as check_path  # noqa: PLC0414  # it is of options too
+from windlass.domain.ref import CommitSha as CommitSha  # noqa: PLC0414  # it is of revisions too
+from windlass.domain.ref import Ref, RefChoice
 
 RepositoryId = NewType("RepositoryId", int)
-CommitSha = NewType("CommitSha", str)
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
 _UNITS_S = {"s": 1, "m": 60, "h": 3600}
@@ -25,21 +28,45 @@ class Revision:
     author: str
     subject: str
     committed_at: datetime
+    author_email: str = ""
+
+
+class Owner(StrEnum):
+    """Who may change a registration or an environment; the others refuse to."""
+
+    API = "api"
+    FILE = "file"  # windlass.yaml
+    SETTINGS = "settings"  # WINDLASS_AIRFLOW_URL and its companions; environments only
 
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """What a sync needs to know of a repository. `path` is the DAG root, `.` for the whole tree."""
+    """What a sync needs to know of a repository. `path` is the DAG root, `.` for the whole tree.
+
+    While it is suspended, nothing is polled, and nothing deployed but a rollback; from
+    `removing_at` on, its bundle is on the way to be free.
+    """
 
     id: RepositoryId
     name: str
     namespace: str
     environment: str
     url: str
-    branch: str
+    ref: Ref
     path: str
     credential: str | None
     sync_interval_s: int
+    options: Options = DEFAULTS
+    owner: Owner = Owner.API
+    suspended_at: datetime | None = None
+    removing_at: datetime | None = None
+    ref_choice: RefChoice = RefChoice.GIVEN
+    expected_revision: CommitSha | None = None
+
+    @property
+    def dag_id_prefix(self) -> str | None:
+        """What every dag_id has to begin with; None where the repository does not ask for it."""
+        return f"{self.namespace}__" if self.options.dag_id_prefix else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +82,13 @@ class SyncState(StrEnum):
 
     NEW = "new"  # never synced
     LIVE = "live"  # the live release is the head
+    PUBLISHED = "published"  # deployed where no Airflow is known that could be asked
     SYNCING = "syncing"  # the head is noticed, or deployed and not yet seen in Airflow
     DENIED = "denied"  # the head has denying findings; the live release stays
-    HELD = "held"  # the head's content is quarantined; the live release stays
+    WAITING_APPROVAL = "waiting_approval"  # the head is a release that a person must approve
+    HELD = "held"  # a hold is open, or the head's content is quarantined; the live release stays
+    SUSPENDED = "suspended"  # nobody polls it; the live release stays
+    REMOVING = "removing"  # its DAGs are on their way out of Airflow
     BEHIND = "behind"  # the last attempt failed; it will be tried again
 
 
@@ -70,9 +101,19 @@ class Health(StrEnum):
 
 
 def check_name(kind: str, name: str) -> str:
-    """`name` if it can name a `kind` (repository, namespace), else Invalid REPO001."""
+    """`name` if it can name a `kind` (repository, namespace), else Invalid REPO001.
+
+    The name of a credential is not shown then: people give the secret itself in its place.
+    """
     if _NAME.fullmatch(name):
         return name
+    if kind == "credential":
+        raise Invalid(
+            "REPO001",
+            "the name of a credential is not valid: expected 1 to 63 of a-z 0-9 . _ - that begin "
+            "and end with a letter or a digit",
+            "Give the name of a stored one, never a secret: windlass credential list",
+        )
     raise Invalid(
         "REPO001",
         f"{kind} name {name!r} is not valid: expected 1 to 63 of a-z 0-9 . _ - "
@@ -107,35 +148,3 @@ def parse_interval(text: str) -> timedelta:
             "For example 60s.",
         )
     return timedelta(seconds=seconds)
-
-
-def check_branch(name: str) -> str:
-    """`name` if git could have a branch of that name, else Invalid REPO003.
-
-    The rules are those of git-check-ref-format(1), with a leading `-` refused as well, since the
-    name is passed to git.
-    """
-    bad = re.search(
-        r"[\x00-\x20\x7f~^:?*\[\\\ud800-\udfff]|\.\.|@\{|//|\.lock(/|$)|(^|/)\.|\.$|/$|^/|^-", name
-    )
-    if name and name not in ("@", "HEAD") and not bad and len(name) <= 200:
-        return name
-    raise Invalid(
-        "REPO003",
-        f"branch {name!r} is not a name that git accepts",
-        "Give the branch as `git branch --list` shows it, for example main.",
-    )
-
-
-def check_path(path: str) -> str:
-    """The DAG root as a normal relative path, `.` for the whole tree; else Invalid REPO004."""
-    parts = [part for part in path.split("/") if part not in ("", ".")]
-    normal = "/".join(parts) or "."
-    bad = re.search(r"[\x00-\x1f\x7f\\\ud800-\udfff]", path) or ".." in parts
-    if not bad and not path.startswith("/") and not normal.startswith("-") and len(path) <= 500:
-        return normal
-    raise Invalid(
-        "REPO004",
-        f"path {path!r} is not a folder inside the repository",
-        "Give it relative to the top of the repository, for example dags.",
-    )

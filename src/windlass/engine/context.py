@@ -1,8 +1,9 @@
 """What every step needs, built once by `windlass.app`."""
 
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +12,52 @@ from sqlalchemy.engine import Connection
 
 from windlass.artifacts.store import Store
 from windlass.checks import CHECKS_VERSION
+from windlass.checks.known import Known
+from windlass.credentials.github_app import Installations
 from windlass.credentials.keyring import Keyring
+from windlass.credentials.secrets import Secrets
+from windlass.credentials.signing import SigningKey
+from windlass.credentials.vaults import Vaults
+from windlass.database.artifacts import get_artifact
 from windlass.database.connection import Database
-from windlass.database.credentials import find_credential
 from windlass.database.history import record_event
+from windlass.database.imports import find_imports, find_tested, keep_imports, keep_tested
 from windlass.database.jobs import Jobs
-from windlass.database.releases import get_artifact
 from windlass.domain.artifact import EMPTY, Artifact
 from windlass.domain.digest import digest_json
+from windlass.domain.environment import Target
 from windlass.domain.errors import Invalid
 from windlass.domain.events import Event
+from windlass.domain.families import families_for
+from windlass.domain.finding import Finding
+from windlass.domain.ignores import ReadIgnores
+from windlass.domain.imported import Imported
+from windlass.domain.installed import Installed
+from windlass.domain.inventory import NOTHING, Inventory
+from windlass.domain.policies import Ruling
 from windlass.domain.policy import Policy
 from windlass.domain.release import Release
-from windlass.domain.repository import Repository
-from windlass.git.process import BasicAuth
-from windlass.git.remotes import Remote
+from windlass.domain.remote import parse_remote_url
+from windlass.domain.repository import Repository, Revision
+from windlass.domain.served import Judges
+from windlass.domain.tested import SuiteResult
+from windlass.engine.imports import ImportMemory, Imports
+from windlass.engine.login import stored_auth
+from windlass.engine.measures import Measures
+from windlass.engine.pipelines import Pipelines, bindings_of
+from windlass.engine.ruling import PolicyMemory, Rules, whose_is
+from windlass.engine.trials import Trials
+from windlass.engine.trust import find_distrust, signers_of
+from windlass.git.access import Boundary, Remote
+from windlass.git.extent import Extent
+from windlass.git.listing import ListingMemory
+from windlass.git.lsrefs import HeadFinder
+from windlass.git.mirror import Mirror, mirror_of
+from windlass.git.signatures import Signers
+from windlass.network.proxies import STRAIGHT, Network
 from windlass.sandbox.checker import Checker
+from windlass.sandbox.compiler import PipelineCompiler
+from windlass.sandbox.importer import Importer
 from windlass.targets.airflow import AirflowClient
 
 log = structlog.get_logger()
@@ -43,7 +74,7 @@ class ArtifactMemory:
 
     def get(self, connection: Connection, digest: str) -> Artifact:
         """The artifact of that digest, loaded where it is not at hand; raises as
-        `releases.get_artifact` does."""
+        `artifacts.get_artifact` does."""
         with self._lock:
             known = self._kept.pop(digest, None)
             if known is not None:
@@ -63,10 +94,38 @@ class ArtifactMemory:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepInDatabase:
+    """Results of imports and of tests, for all workers."""
+
+    database: Database
+
+    def find(self, keys: Iterable[str]) -> Mapping[str, Imported]:
+        with self.database.transaction() as connection:
+            return find_imports(connection, keys)
+
+    def keep(self, results: Mapping[str, Imported]) -> None:
+        with self.database.transaction() as connection:
+            keep_imports(connection, results)
+
+    def find_tested(self, key: str) -> SuiteResult | None:
+        with self.database.transaction() as connection:
+            return find_tested(connection, key)
+
+    def keep_tested(self, key: str, tested: SuiteResult) -> None:
+        with self.database.transaction() as connection:
+            keep_tested(connection, key, tested)
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
-    """The adapters and rules of one process. `airflows` has a client per environment that has an
-    address; releases of the others are published and never seen live. `published` is set when this
-    process flipped a pointer, so that its observer need not wait for its next look."""
+    """The adapters and rules of one process.
+
+    `policy` is for repositories that no stored policy is for. `airflows` has a client per
+    environment that has an address; releases of the others are published and never seen live.
+    `checkers` has one per environment that names an interpreter; `checker` is for the others; so
+    are `importers` and `importer`, None where no interpreter of Airflow is known. `published` is
+    set when this process flipped a pointer, so that its observer need not wait for its next look.
+    """
 
     database: Database
     jobs: Jobs
@@ -74,33 +133,190 @@ class Context:
     mirrors: Path
     checker: Checker
     keyring: Keyring
+    audit_key: SigningKey
+    release_key: SigningKey
     policy: Policy = field(default_factory=Policy)
+    policies: PolicyMemory = field(default_factory=PolicyMemory)
     airflows: Mapping[str, AirflowClient] = field(default_factory=dict)
+    checkers: Mapping[str, Checker] = field(default_factory=dict)
+    targets: Mapping[str, Target] = field(default_factory=dict)
+    inventories: Mapping[str, Inventory] = field(default_factory=dict)
     allowed_hosts: Sequence[str] = ()
+    allowed_folders: Sequence[Path] = ()
+    network: Network = STRAIGHT
+    max_fetch_bytes: int | None = None
+    public_url: str | None = None
+    hooked_interval_s: int | None = None
+    mirror_quota_bytes: int = 20_000_000_000
     artifacts: ArtifactMemory = field(default_factory=ArtifactMemory)
+    listings: ListingMemory = field(default_factory=ListingMemory)
+    heads: HeadFinder = field(default_factory=HeadFinder)
     published: threading.Event = field(default_factory=threading.Event)
+    measures: Measures = field(default_factory=Measures)
+    importer: Importer | None = None
+    importers: Mapping[str, Importer] = field(default_factory=dict)
+    import_memory: ImportMemory = field(default_factory=ImportMemory)
+    trials: Trials = field(default_factory=Trials)
+    signers: Path | None = None
+    apps: Installations = field(default_factory=Installations)
+    vaults: Vaults = field(default_factory=Vaults)
+    compiler: PipelineCompiler = field(default_factory=PipelineCompiler)
 
     @property
-    def inputs(self) -> str:
-        """A digest of what judges a revision, beside the revision itself."""
-        return digest_json([CHECKS_VERSION, self.policy.digest, self.checker.python_version])
+    def secrets(self) -> Secrets:
+        """What opens stored credentials."""
+        return Secrets(self.keyring, self.apps, self.vaults)
+
+    @property
+    def boundary(self) -> Boundary:
+        """Where git may go."""
+        return Boundary(self.allowed_hosts, self.allowed_folders, self.network)
+
+    def checker_of(self, repository: Repository) -> Checker:
+        """Checks files under the interpreter of the repository's environment."""
+        return self.checkers.get(repository.environment, self.checker)
+
+    def known_of(self, repository: Repository) -> Known:
+        """What is known of the repository's environment."""
+        is_folder = self.targets.get(repository.environment) is Target.FOLDER
+        folder = f"{repository.namespace}/{repository.name}" if is_folder else ""
+        inventory = self.inventory_of(repository.environment)
+        installed = _installed_of(self.checker_of(repository))
+        return Known(installed, inventory, folder, self.ignores_of(repository.environment, folder))
+
+    def ignores_of(self, environment: str, bundle: str) -> ReadIgnores:
+        """Reads ignore files as the Airflow of an environment does. Of the folder target `bundle`
+        is where a tree lies in Airflow's folder; of others it says nothing."""
+        checker = self.checkers.get(environment, self.checker)
+        syntax = self.inventory_of(environment).declared.ignore_syntax
+        is_folder = self.targets.get(environment) is Target.FOLDER
+        return partial(checker.read_ignores, syntax=syntax, root=bundle if is_folder else "")
+
+    def inventory_of(self, environment: str) -> Inventory:
+        """What is known of the connections, variables and pools of an environment."""
+        return self.inventories.get(environment, NOTHING)
+
+    def importer_of(self, repository: Repository) -> Importer | None:
+        """Imports files under the interpreter of the repository's environment."""
+        return self.importers.get(repository.environment, self.importer)
+
+    def imports_of(self, repository: Repository) -> Imports:
+        """How the trees of a repository are imported, if they are."""
+        is_wanted = "import" in families_for(repository.options)
+        return Imports(
+            self.importer_of(repository),
+            repository.id,
+            self.inventory_of(repository.environment),
+            memory=self.import_memory,
+            keep=KeepInDatabase(self.database),
+            read_ignores=self.known_of(repository).read_ignores,
+            because="" if is_wanted else "the repository's options switch it off",
+        )
+
+    def ruling_of(self, repository: Repository, connection: Connection | None = None) -> Ruling:
+        """The release policy and the waivers of the repository; give the connection of a
+        transaction that is open."""
+        book, day = self.policies.now(self.database, connection)
+        return book.ruling(whose_is(repository), day, self.policy)
+
+    def rules_of(self, repository: Repository) -> Rules:
+        """What a build of the repository is judged by."""
+        return Rules.of(repository, self.ruling_of(repository), self.known_of(repository))
+
+    def pinned(self) -> "Context":
+        """The same, with the policies and the day as they are now for as long as it is used."""
+        return replace(self, policies=self.policies.pinned(self.database))
+
+    def inputs_of(self, repository: Repository, connection: Connection | None = None) -> str:
+        """A digest of what judges a revision of the repository, beside the revision itself; the
+        connection as in `ruling_of`."""
+        return self.judges_of(repository, self.ruling_of(repository, connection)).inputs
+
+    def judges_of(self, repository: Repository, ruling: Ruling | None = None) -> Judges:
+        """What judges a revision of the repository."""
+        options = repository.options
+        by = (ruling or self.ruling_of(repository)).digest
+        checker = self.checker_of(repository)
+        by_what = [CHECKS_VERSION, _python_of(checker), checker.engines]
+        checks = digest_json([*by_what, families_for(options)])
+        chosen = [options.verdict_mode, options.validation, repository.dag_id_prefix]
+        known = self.known_of(repository).digest if options.validation else None
+        chosen.append(self.pipelines_of(repository).digest)
+        imports = self.imports_of(repository)
+        if state := imports.state or (options.tests and imports.importer_state):
+            chosen.append(state)
+        if options.tests:
+            chosen.append(options.tests_limit_s)
+        if (ruling or self.ruling_of(repository)).policy.require.verified_commits:
+            chosen.append(self._signers_of(repository).digest)
+        inputs = digest_json([checks, by, known, *chosen])
+        return Judges(inputs, checks, by)
+
+    def pipelines_of(self, repository: Repository) -> Pipelines:
+        """How the pipelines of the repository are compiled."""
+        environment = repository.environment
+        declared = self.inventory_of(environment).declared
+        installed = _installed_of(self.checker_of(repository))
+        bindings = bindings_of(installed, declared, environment)
+        return Pipelines(self.compiler, bindings, repository.options.pipelines)
+
+    def distrust_of(self, repository: Repository, revision: Revision) -> Finding | None:
+        """Why the commit is not trusted, where the release policy demands that it is; None where it
+        is, or need not be."""
+        if not self.ruling_of(repository).policy.require.verified_commits:
+            return None
+        git_dir = self.mirror_of(repository).git_dir
+        return find_distrust(self._signers_of(repository), git_dir, revision)
+
+    def _signers_of(self, repository: Repository) -> Signers:
+        return signers_of(self.signers or self.store.root.parent / "signers", repository)
 
     def artifact_of(self, connection: Connection, release: Release | None) -> Artifact:
         """The artifact of a release; the empty one for None."""
         return EMPTY if release is None else self.artifacts.get(connection, release.artifact_digest)
 
+    def mirror_of(self, repository: Repository) -> Mirror:
+        """The repository's mirror on this worker; where it leaves something out, it fetches that
+        by itself when it is wanted."""
+        options = repository.options
+        extent = Extent(options.depth, options.is_partial)
+        place = mirror_of(self.mirrors, repository.id).git_dir
+        if not extent.is_partial:
+            return Mirror(place, extent)
+
+        def origin() -> Remote:
+            with self.database.transaction() as connection:
+                return self.remote_of(connection, repository)
+
+        return Mirror(place, extent, origin)
+
     def remote_of(self, connection: Connection, repository: Repository) -> Remote:
-        """Where the repository is and how to get in; Invalid CRED003 where its credential is gone.
+        """Where the repository is and how to get in; raises as `stored_auth` where its credential
+        does not fit: a changed URL must not carry a secret elsewhere.
 
         Holds a secret: never log it, never keep it.
         """
         auth = None
         if repository.credential is not None:
-            stored = find_credential(connection, repository.credential)
-            if stored is None:
-                raise Invalid("CRED003", f"there is no credential {repository.credential!r}")
-            auth = BasicAuth(stored.username, self.keyring.decrypt(stored.ciphertext))
-        return Remote(repository.url, repository.branch, auth, self.allowed_hosts)
+            url = parse_remote_url(repository.url)
+            auth = stored_auth(connection, self.secrets, repository.credential, url)
+        return Remote(repository.url, repository.ref, auth, self.boundary)
+
+
+def _python_of(checker: Checker) -> str:
+    """The version of its interpreter; why that does not run, which is a state of its own."""
+    try:
+        return checker.python_version
+    except Invalid as error:
+        return str(error)
+
+
+def _installed_of(checker: Checker) -> Installed | None:
+    """None where the interpreter does not run: then nothing is judged (`engine.build`)."""
+    try:
+        return checker.installed
+    except Invalid:
+        return None
 
 
 def tell(
@@ -112,7 +328,12 @@ def tell(
     release_id: int | None = None,
     **facts: Any,
 ) -> None:
-    """Record an event of a repository in its history, and log it with the same words."""
+    """Record an event of a repository in its history, and log it with the same words.
+
+    Within a sync the history has its name too, as the log has.
+    """
+    within = structlog.contextvars.get_contextvars()
+    sync = {"sync": within["sync"]} if "sync" in within else {}
     record_event(
         connection,
         event,
@@ -120,6 +341,7 @@ def tell(
         revision=revision,
         release_id=release_id,
         **facts,
+        **sync,
     )
     known = {"revision": revision, "release": release_id, **facts}
     log.info(

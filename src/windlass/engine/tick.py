@@ -1,21 +1,22 @@
 """The periodic tick: makes pointers say what the database says, whoever changed or lost them."""
 
-from windlass.database.deployments import declare_environment, environment_uuids, list_bindings
-from windlass.domain.errors import Conflict
+from windlass.database.deployments import Binding, environment_uuids, list_bindings
+from windlass.domain.environment import Target
+from windlass.domain.errors import AppError
 from windlass.domain.events import Event
+from windlass.domain.release import ReleaseId
+from windlass.domain.statement import key_text
+from windlass.engine.again import is_servable, release_again, told_by
 from windlass.engine.context import Context, log
 from windlass.engine.publish import project_pointer
 
 
-def declare(context: Context, environment: str, uuid: str, bundles: list[str]) -> None:
-    """Make the environment, its pool and the store, all idempotent; every pointer exists after.
-
-    `uuid` is used only where the environment is new. Raises what `Store.prepare` raises.
-    """
+def project_environments(context: Context) -> None:
+    """Tell the store of the environments there are; every bundle has its pointer after. Raises
+    what `Store.prepare` raises."""
     with context.database.transaction() as connection:
-        declare_environment(connection, environment, uuid, bundles)
         uuids = environment_uuids(connection)
-    context.store.prepare(uuids)
+    context.store.prepare(uuids, key_text(context.release_key.public))
     repair_pointers(context)
 
 
@@ -29,15 +30,26 @@ def repair_pointers(context: Context) -> int:
         bindings = list_bindings(connection)
     for binding in bindings:
         place = binding.environment, binding.bundle
-        if context.store.points_to(*place, binding.release_id) and not binding.is_pending:
+        told, is_right = _read(context, binding)
+        if is_right and not binding.is_pending and is_servable(context, binding, told):
             continue
-        told = context.store.read_pointer(*place)
         try:
+            if not is_servable(context, binding, told):
+                release_again(context, binding)
+                continue
             flipped = project_pointer(context, *place)
-        except Conflict as error:  # the others must not wait for a person
+        except AppError as error:  # the others must not wait for a person
             log.error(Event.POINTER_FAILED, bundle=binding.bundle, code=error.code)
             continue
         if flipped and told != binding.release_id:
             repaired += 1
             log.info(Event.POINTER_REPAIRED, bundle=binding.bundle, release=binding.release_id)
     return repaired
+
+
+def _read(context: Context, binding: Binding) -> tuple[ReleaseId | None, bool]:
+    """The release that the pointer or link names, and whether that is what it must say."""
+    told = told_by(context, binding)
+    if binding.target is Target.FOLDER:
+        return told, told == binding.release_id
+    return told, context.store.points_to(binding.environment, binding.bundle, binding.release_id)

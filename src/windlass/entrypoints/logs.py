@@ -18,6 +18,7 @@ def configure_logs(form: LogFormat, process: str) -> None:
     """
     console = form == "console" or (form == "auto" and sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,  # `sync`, within one
         lambda _logger, _method, record: {"process": process, **record},
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple, Protocol, Self
 
-from windlass.domain.errors import AppError, Unavailable
+from windlass.domain.errors import AppError, Invalid, Unavailable
 from windlass.domain.events import Event
 
 KILL_WAIT_S = 5.0
@@ -83,6 +83,7 @@ class ChildProcess:
         self._log_path = command.log_path
         self._family: set[ProcessId] = set()
         self._reaped = False
+        self._was_asked = False
         self._leader = _spawn(command)
 
     def __enter__(self) -> Self:
@@ -129,6 +130,7 @@ class ChildProcess:
         """Ask the child, not its descendants, to end; return at once."""
         self.pids()
         if self.is_alive:
+            self._was_asked = True
             self._leader.terminate()
 
     def stop(self, grace_s: float = 10.0) -> None:
@@ -137,7 +139,8 @@ class ChildProcess:
         The child gets SIGTERM, what outlives it gets SIGTERM then, and whatever runs after
         `grace_s` gets SIGKILL. Raises Unavailable (PROC001) when even that leaves one.
         """
-        self.terminate()
+        if not self._was_asked:  # one signal asks; a second could cut short how it ends
+            self.terminate()
         if self._gone_within(grace_s, signal.SIGTERM):
             return
         if self.is_alive:
@@ -198,17 +201,31 @@ def piped(argv: Sequence[str], *, env: Mapping[str, str]) -> Iterator["subproces
             child.kill()
 
 
-def run_to_end(argv: Sequence[str], *, env: Mapping[str, str], timeout_s: float) -> str:
+def run_to_end(
+    argv: Sequence[str], *, env: Mapping[str, str], timeout_s: float, cwd: Path | None = None
+) -> str:
     """Return the stdout of a short run. Raises Unavailable (PROC002) on failure or timeout."""
     try:
         done = subprocess.run(
-            argv, env=env, capture_output=True, text=True, timeout=timeout_s, check=True
+            argv, cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout_s, check=True
         )
     except subprocess.CalledProcessError as error:
         raise Unavailable("PROC002", f"{argv[0]} failed: {error.stderr.strip()}") from error
     except subprocess.TimeoutExpired as error:
         raise Unavailable("PROC002", f"{argv[0]} took over {timeout_s:g} s") from error
     return done.stdout
+
+
+def check_port(port: int) -> None:
+    """Refuse a port of 127.0.0.1 that the API cannot have: Invalid CFG005."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        raise Invalid(
+            "CFG005",
+            f"the API cannot have port {port} of 127.0.0.1: {os.strerror(error.errno or 0)}",
+            "Stop what uses it, such as another `windlass up`, or set WINDLASS_API_PORT.",
+        ) from error
 
 
 def free_port() -> int:
@@ -389,12 +406,18 @@ def _process_table() -> list[_Row]:
 
 def _read_row(pid: int) -> _Row | None:
     try:
-        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
+        file = os.open(f"/proc/{pid}/stat", os.O_RDONLY)  # by pathlib it takes three times as long
+    except FileNotFoundError:
         return None
+    try:
+        text = os.read(file, 4096)
+    except ProcessLookupError:
+        return None
+    finally:
+        os.close(file)
     # proc(5): the second field is the name in parentheses and may itself hold blanks and brackets
-    state, parent, group, session, *rest = text.rpartition(")")[2].split()
-    if state in "ZX":
+    state, parent, group, session, *rest = text.rpartition(b")")[2].split()
+    if state in b"ZX":
         return None
     return _Row(ProcessId(pid, int(rest[15])), int(parent), int(group), int(session))
 

@@ -1,8 +1,6 @@
 """`windlass up`: the database, the API and the worker, as one supervised whole."""
 
 import fcntl
-import os
-import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,12 +8,11 @@ from typing import IO
 
 import structlog
 
-from windlass.app import embedded_postgres, make_home
 from windlass.domain.errors import Invalid
 from windlass.domain.events import Event
 from windlass.entrypoints.logs import configure_logs
-from windlass.entrypoints.processes import Command, supervise
-from windlass.entrypoints.web.server import ensure_token
+from windlass.entrypoints.processes import Command, check_port, supervise
+from windlass.home import check_database, embedded_postgres, ensure_token, make_home
 from windlass.settings import Settings, process_environment
 
 log = structlog.get_logger()
@@ -24,14 +21,16 @@ log = structlog.get_logger()
 def run_up(settings: Settings) -> int:
     """Run until SIGTERM or SIGINT; the exit code. Nothing it started is left running.
 
-    Raises Invalid CFG005 where another process has the port, CFG006 where one has the home.
+    Raises Invalid CFG005 where another process has the port, CFG006 where one has the home, and
+    what `check_database` raises.
     """
-    _check_port(settings.api_port)
+    check_port(settings.api_port)
     configure_logs(settings.log_format, "up")
     make_home(settings.home)
+    check_database(settings)
     ensure_token(settings.token_file)
     postgres = None if settings.database_url else embedded_postgres(settings)
-    alone = _be_alone(settings.home)
+    alone = be_alone(settings.home)
     try:
         if postgres is not None:
             postgres.start()
@@ -73,7 +72,7 @@ def part_commands(
     }
 
 
-def _be_alone(home: Path) -> IO[bytes]:
+def be_alone(home: Path) -> IO[bytes]:
     """Keep the home to ourselves until the file is closed: of two that share a database server,
     the first to end would stop it for both."""
     file = (home / "up.lock").open("ab")
@@ -87,18 +86,6 @@ def _be_alone(home: Path) -> IO[bytes]:
             "Stop it first, or set WINDLASS_HOME to a folder of its own.",
         ) from error
     return file
-
-
-def _check_port(port: int) -> None:
-    """Refuse now what would else be an API that is started again and again."""
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError as error:
-        raise Invalid(
-            "CFG005",
-            f"the API cannot have port {port} of 127.0.0.1: {os.strerror(error.errno or 0)}",
-            "Stop what uses it, such as another `windlass up`, or set WINDLASS_API_PORT.",
-        ) from error
 
 
 def _tell(name: str, /, **facts: object) -> None:

@@ -1,26 +1,36 @@
 """Judges trees and files in killable processes: what hangs or dies costs a finding, no more."""
 
-import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from windlass.domain.artifact import Outline
-from windlass.domain.errors import Invalid
+from windlass.checks.intake import MAX_TREE_BYTES, deployed_bytes, whole_key
+from windlass.domain.airflowignore import Syntax
+from windlass.domain.artifact import Artifact, Outline
+from windlass.domain.errors import EngineFailed, Invalid
 from windlass.domain.finding import Finding, FindingType, Severity
+from windlass.domain.ignores import Ignores, read_globs
+from windlass.domain.installed import Installed
 from windlass.domain.tree import TreeEntry
-from windlass.sandbox.pool import CheckProcess, Pool
+from windlass.sandbox.ignoring import RegexpIgnores
+from windlass.sandbox.installed import InstalledMemory
+from windlass.sandbox.interpreter import ask_python
+from windlass.sandbox.lint import Linted, Linter, linter_version
+from windlass.sandbox.pool import IDLE_S, CheckProcess, Pool
 
 FILE_LIMIT_S = 10.0
 TREE_LIMIT_S = 30.0
 CALL_LIMIT_S = 120.0
 MAX_DEATHS = 3
 TURN_S = 0.1  # for which a call keeps a process; hundreds of ordinary files
+_MAX_REMEMBERED_WHOLES = 2000  # 100 bytes each, mostly: few trees have such findings
+_MAX_REMEMBERED_FINDINGS = 20
 SHARE_OUT = 50  # files from which starting threads pays off
 
 
@@ -35,8 +45,8 @@ class Judgement:
 class Checker:
     """Judges trees and files in at most `size` processes of the interpreter `python`.
 
-    Processes start when first needed and live until `close`; a killed one is replaced at the next
-    use. Any number of threads may share one Checker: they take turns. A file may take
+    Processes start when first needed and end after `idle_s` without use; a killed one is replaced
+    at the next. Any number of threads may share one Checker: they take turns. A file may take
     `file_limit_s`, all files of one call `call_limit_s`, not counting the time that others had
     their turn, and `max_deaths` of them may cost a process its life.
     """
@@ -49,13 +59,19 @@ class Checker:
         file_limit_s: float = FILE_LIMIT_S,
         call_limit_s: float = CALL_LIMIT_S,
         max_deaths: int = MAX_DEATHS,
+        linter: Path | None = None,
+        idle_s: float = IDLE_S,
     ) -> None:
         self.python = python
         self._size = size
         self._file_limit_s = file_limit_s
         self._call_limit_s = call_limit_s
         self._max_deaths = max_deaths
-        self._pool = Pool(python, size)
+        self._pool = Pool(python, size, idle_s)
+        self._wholes = _Wholes()
+        self._installed = InstalledMemory(python)
+        self._linter = Linter(linter)
+        self._ignores = RegexpIgnores(self._pool, file_limit_s)
 
     @cached_property
     def python_version(self) -> str:
@@ -63,46 +79,93 @@ class Checker:
 
         Raises Invalid PY001 where the interpreter does not run.
         """
-        script = "import platform; print(platform.python_version())"
+        return ask_python(self.python, "import platform; print(platform.python_version())").strip()
+
+    def check(self) -> None:
+        """Raise EngineFailed PY001 where the interpreter does not run."""
         try:
-            output = subprocess.run(
-                [self.python, "-I", "-c", script],
-                env={},
-                capture_output=True,
-                check=True,
-                timeout=20,
-                text=True,
-            )
-        except (OSError, subprocess.SubprocessError) as error:
-            raise Invalid(
-                "PY001",
-                f"the interpreter {str(self.python)!r} does not run: {type(error).__name__}",
-                "Set WINDLASS_AIRFLOW_PYTHON to the python of the Airflow environment.",
-            ) from error
-        return output.stdout.strip()
+            _ = self.python_version
+        except Invalid as error:
+            raise EngineFailed(error.code, error.message, error.hint) from error
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """What judges files beside our own checks and Python: ruff, and for which Airflow."""
+        return (f"ruff {linter_version()}", f"airflow {self._airflow_major}")
+
+    @property
+    def _airflow_major(self) -> int | None:
+        """None where the interpreter has no Airflow, or does not say."""
+        try:
+            found = self.installed.distributions
+        except Invalid:
+            return None
+        version = found.get("apache-airflow-core") or found.get("apache-airflow")
+        major = (version or "").partition(".")[0]
+        return int(major) if major.isdecimal() else None
+
+    @property
+    def installed(self) -> Installed:
+        """What the interpreter has installed now; raises as `InstalledMemory.now` does."""
+        return self._installed.now()
+
+    def read_ignores(self, artifact: Artifact, syntax: Syntax | None, root: str = "") -> Ignores:
+        """What the ignore files of a tree say, by a syntax, or by the one that the interpreter's
+        Airflow has by default. `root` is where Airflow's folder for DAGs has the tree."""
+        by_default = Syntax.REGEXP if self._airflow_major == 2 else Syntax.GLOB
+        if (syntax or by_default) is Syntax.GLOB:
+            return read_globs(artifact)
+        return self._ignores.read(artifact, root)
 
     def judge_tree(self, entries: Mapping[str, TreeEntry], fresh: list[str]) -> Judgement:
-        """Intake over a whole tree; rules about single entries run for the paths in `fresh`."""
-        rows = [[e.path, e.kind, e.oid, e.size_bytes, e.target] for e in entries.values()]
-        request = {"kind": "tree", "entries": rows, "fresh": fresh}
+        """Intake over a whole tree; rules about single entries run for the paths in `fresh`.
+
+        What the rules about the whole said is remembered, by all that they look at. Raises
+        EngineFailed PY003 where no process can be started, as does `judge_files`.
+        """
+        key = whole_key(entries) if deployed_bytes(entries) <= MAX_TREE_BYTES else None
+        known = self._wholes.get(key)
+        rows = None if known is not None else [_row(entry) for entry in entries.values()]
+        request = {"kind": "tree", "entries": rows, "fresh": [_row(entries[p]) for p in fresh]}
         with self._pool.borrow() as process:
             answer = process.ask(request, None, limit_s=TREE_LIMIT_S)
-        return _judgement(answer) if answer else _died("", TREE_LIMIT_S)
+        if answer is None:
+            return _died("", TREE_LIMIT_S)
+        if known is None:
+            known = tuple(Finding.from_json(row) for row in answer["whole"])
+            self._wholes.keep(key, known)
+        own = tuple(Finding.from_json(row) for row in answer["findings"])
+        return Judgement((*own, *known), None)
 
-    def judge_files(self, files: Mapping[str, bytes]) -> dict[str, Judgement]:
+    def judge_files(
+        self, files: Mapping[str, bytes], families: Collection[str] = ()
+    ) -> dict[str, Judgement]:
         """What the checks say of each file, by path; only files that `intake.is_read` names.
 
+        Intake and syntax always look at them; of the other families, those that are named.
         Many files are shared out to all processes. Files that are left when the call's limits are
         reached get a denying finding without being looked at.
         """
         threads = self._size if len(files) >= SHARE_OUT else 1
-        call = _Call(files, self._call_limit_s, self._max_deaths, threads)
+        linted = self._lint(files) if "lint" in families else Linted()
+        call = _Call(
+            files,
+            tuple(families),
+            linted,
+            limit_s=self._call_limit_s,
+            max_deaths=self._max_deaths,
+            threads=threads,
+        )
         if threads == 1:
             self._work(call)
         else:
             with ThreadPoolExecutor(threads, thread_name_prefix="check") as executor:
                 list(executor.map(self._work, [call] * threads))
         return {path: call.judged.get(path) or call.not_looked_at(path) for path in files}
+
+    def _lint(self, files: Mapping[str, bytes]) -> Linted:
+        python = {path: content for path, content in files.items() if path.endswith(".py")}
+        return self._linter.lint(python, self.python_version, self._airflow_major)
 
     def close(self) -> None:
         """End all idle processes and the watchdog; the Checker cannot be used again."""
@@ -120,18 +183,53 @@ class Checker:
 
     def _judge(self, call: "_Call", process: CheckProcess, path: str, content: bytes) -> None:
         began = time.monotonic()
-        request = {"kind": "file", "path": path}
+        request = {
+            "kind": "file",
+            "path": path,
+            "families": call.families,
+            "lint": call.linted.rows.get(path, ()),
+            "not_linted": call.linted.failed.get(path),
+        }
         answer = process.ask(request, content, limit_s=self._file_limit_s)
         judgement = _judgement(answer) if answer else _died(path, self._file_limit_s)
         call.note(path, judgement, time.monotonic() - began, died=answer is None)
+
+
+class _Wholes:
+    """What was said of whole trees, by their keys. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._said: OrderedDict[str, tuple[Finding, ...]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: str | None) -> tuple[Finding, ...] | None:
+        with self._lock:
+            return self._said.get(key) if key else None
+
+    def keep(self, key: str | None, findings: tuple[Finding, ...]) -> None:
+        if key is None or len(findings) > _MAX_REMEMBERED_FINDINGS:
+            return
+        with self._lock:
+            self._said[key] = findings
+            if len(self._said) > _MAX_REMEMBERED_WHOLES:
+                self._said.popitem(last=False)
 
 
 class _Call:
     """The files of one call, and what is left of its limits. Shared by the call's threads."""
 
     def __init__(
-        self, files: Mapping[str, bytes], limit_s: float, max_deaths: int, threads: int
+        self,
+        files: Mapping[str, bytes],
+        families: tuple[str, ...],
+        linted: Linted,
+        *,
+        limit_s: float,
+        max_deaths: int,
+        threads: int,
     ) -> None:
+        self.families = families
+        self.linted = linted
         self.judged: dict[str, Judgement] = {}
         self._files = iter(files.items())
         self._limit_s = limit_s
@@ -172,6 +270,10 @@ def _judgement(answer: dict[str, Any]) -> Judgement:
         tuple(Finding.from_json(row) for row in answer["findings"]),
         Outline.from_json(outline) if outline is not None else None,
     )
+
+
+def _row(entry: TreeEntry) -> list[Any]:
+    return [entry.path, entry.kind, entry.size_bytes, entry.target]
 
 
 def _died(path: str, limit_s: float) -> Judgement:

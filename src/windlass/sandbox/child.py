@@ -2,7 +2,7 @@
 
 Started as a script by `sandbox.checker` under the environment's interpreter, isolated (`-I`), with
 an empty environment. It limits itself before it reads the first byte of hostile text. Frames on
-both pipes are a 4-byte big-endian length and that many bytes.
+both pipes are a 4-byte big-endian length and that many bytes; an empty one says that it is ready.
 """
 
 import gc
@@ -19,41 +19,60 @@ MAX_MEMORY_BYTES = 1 << 30
 def main() -> None:
     """Serve requests until standard input ends."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    from windlass.checks.intake import (
-        check_entries,
-        check_ignore_file,
-        check_python_bytes,
-        check_whole,
-    )
-    from windlass.checks.syntax import check_python
+    from windlass.checks.files import check_file
+    from windlass.checks.intake import check_entries, check_whole
+    from windlass.domain.ignores import hits
     from windlass.domain.tree import Kind, TreeEntry
 
     def judge_tree(request: dict[str, Any]) -> dict[str, Any]:
-        entries = {e[0]: TreeEntry(e[0], Kind(e[1]), *e[2:]) for e in request["entries"]}
-        fresh = [entries[path] for path in request["fresh"]]
-        findings = check_entries(fresh) + check_whole(entries)
-        return {"findings": [f.to_json() for f in findings], "outline": None}
+        fresh = [_entry(row) for row in request["fresh"]]
+        findings = {"findings": [f.to_json() for f in check_entries(fresh)]}
+        if (rows := request["entries"]) is not None:
+            entries = {row[0]: _entry(row) for row in rows}
+            findings["whole"] = [f.to_json() for f in check_whole(entries)]
+        return findings
 
-    def judge_file(path: str, content: bytes) -> dict[str, Any]:
-        if not path.endswith(".py"):
-            findings, outline = check_ignore_file(path, content), None
-        elif findings := check_python_bytes(path, content):
-            outline = None
-        else:
-            findings, outline = check_python(path, content)
+    def _entry(row: list[Any]) -> TreeEntry:
+        path, kind, size_bytes, target = row
+        return TreeEntry(path, Kind(kind), "", size_bytes, target)
+
+    def judge_file(request: dict[str, Any], content: bytes) -> dict[str, Any]:
+        findings, outline = check_file(
+            request["path"], content, request["families"], request["lint"], request["not_linted"]
+        )
         return {
             "findings": [f.to_json() for f in findings],
             "outline": outline.to_json() if outline else None,
         }
 
+    def match_ignores(request: dict[str, Any]) -> dict[str, Any]:
+        found = hits(request["text"], request["paths"], request["root"])
+        return {"matched": found.matched, "idle": found.idle, "invalid": found.invalid}
+
+    def compile_one(request: dict[str, Any], content: bytes) -> dict[str, Any]:
+        from windlass.compiler.pipelines.compile import compile_pipeline  # needs PyYAML
+        from windlass.domain.pipeline import Bindings
+
+        bindings = Bindings.from_json(request["bindings"])
+        compiled, findings = compile_pipeline(request["path"], content, bindings)
+        return {
+            "findings": [f.to_json() for f in findings],
+            "compiled": compiled
+            and [compiled.path, compiled.dag_id, compiled.text, compiled.lines],
+        }
+
+    whole = {"tree": judge_tree, "ignores": match_ignores}
     _confine()
     stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
+    write_frame(stdout, b"")
+    stdout.flush()
     while (header := read_frame(stdin)) is not None:
         request = json.loads(header)
-        if request["kind"] == "tree":
-            answer = judge_tree(request)
+        if request["kind"] in whole:
+            answer = whole[request["kind"]](request)
         else:
-            answer = judge_file(request["path"], read_frame(stdin) or b"")
+            work = compile_one if request["kind"] == "pipeline" else judge_file
+            answer = work(request, read_frame(stdin) or b"")
         write_frame(stdout, json.dumps(answer).encode())
         stdout.flush()
 
@@ -64,6 +83,7 @@ def _confine() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
     gc.freeze()  # what is loaded now stays; collections look at each request's own garbage only
+    gc.set_threshold(50_000)  # a parsed file has no cycles: it is gone when its answer is
 
 
 def read_frame(stream: IO[bytes]) -> bytes | None:

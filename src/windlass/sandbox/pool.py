@@ -12,15 +12,20 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from windlass.domain.errors import EngineFailed
 from windlass.sandbox import child
 
 WATCH_S = 0.1
+START_LIMIT_S = 60.0  # on a machine that is busy with other work
+IDLE_S = 600.0  # as the process that imports: they hold memory, and start in a tenth of a second
 
 
 class Pool:
-    """`size` processes of the interpreter `python`, started when first needed."""
+    """`size` processes of the interpreter `python`, started when first needed, ended when nobody
+    used them for `idle_s`."""
 
-    def __init__(self, python: Path, size: int) -> None:
+    def __init__(self, python: Path, size: int, idle_s: float = IDLE_S) -> None:
+        self._idle_s = idle_s
         self.processes = [CheckProcess(python) for _ in range(size)]
         self._idle = list(self.processes)
         self._waiting: deque[SimpleQueue[CheckProcess]] = deque()
@@ -67,6 +72,9 @@ class Pool:
         while not self._closed.wait(WATCH_S):
             for process in self.processes:
                 process.kill_if_late()
+            with self._lock:  # so that nobody borrows one meanwhile
+                for process in self._idle:
+                    process.kill_if_unused(self._idle_s)
 
 
 @dataclass(slots=True)
@@ -76,11 +84,13 @@ class CheckProcess:
     python: Path
     _process: subprocess.Popen[bytes] | None = None
     _deadline: float | None = None
+    _used_at: float = 0.0
 
     def ask(
         self, request: dict[str, Any], content: bytes | None, *, limit_s: float
     ) -> dict[str, Any] | None:
-        """The answer, or None where the process died of it or ran out of time."""
+        """The answer, or None where the process died of it or ran out of time. Raises EngineFailed
+        PY003 where none can be started."""
         process = self._running()
         assert process.stdin is not None
         assert process.stdout is not None
@@ -94,7 +104,7 @@ class CheckProcess:
         except BrokenPipeError:
             answer = None
         finally:
-            self._deadline = None
+            self._deadline, self._used_at = None, time.monotonic()
         if answer is None or time.monotonic() > deadline:  # the watchdog may be killing it
             self.kill()
             return None
@@ -106,6 +116,11 @@ class CheckProcess:
         deadline, process = self._deadline, self._process
         if deadline is not None and time.monotonic() > deadline and process is not None:
             process.kill()
+
+    def kill_if_unused(self, idle_s: float) -> None:
+        """End the process where the last `ask` is that long ago. Not while somebody asks."""
+        if self._process is not None and time.monotonic() > self._used_at + idle_s:
+            self.kill()
 
     def kill(self) -> None:
         """End the process at once; the next `ask` starts another."""
@@ -122,7 +137,12 @@ class CheckProcess:
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self.kill()
-            self._process = subprocess.Popen(
+            self._process = self._start()
+        return self._process
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        try:
+            process = subprocess.Popen(
                 [self.python, "-I", "-B", child.__file__],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -131,4 +151,18 @@ class CheckProcess:
                 cwd="/",
                 start_new_session=True,
             )
-        return self._process
+        except OSError as error:
+            raise self._failed(type(error).__name__) from error
+        assert process.stdout is not None
+        self._process, self._deadline = process, time.monotonic() + START_LIMIT_S
+        if child.read_frame(process.stdout) is None:  # starting is no file's fault
+            self.kill()
+            raise self._failed("it ended, or took too long, before it was ready")
+        return process
+
+    def _failed(self, why: str) -> EngineFailed:
+        return EngineFailed(
+            "PY003",
+            f"no check process can be started under {str(self.python)!r}: {why}",
+            "Set WINDLASS_AIRFLOW_PYTHON to the python of the Airflow environment.",
+        )

@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 
 from windlass.checks import intake
 from windlass.checks.intake import (
+    check_data,
     check_entries,
     check_ignore_file,
     check_python_bytes,
     check_whole,
     is_read,
     resolve_link,
+    whole_key,
 )
 from windlass.domain.finding import Finding, FindingType, Severity
 from windlass.domain.tree import Kind, TreeEntry
@@ -42,7 +44,6 @@ def told(findings: Iterable[Finding]) -> list[tuple[str, Severity, str]]:
         "été/注文.py",
         "My Team/orders (1).py",
         ".airflowignore",
-        "...",
         "a" * 255,
         "é" * 127,
         "/".join(["a" * 249] * 4),
@@ -64,6 +65,8 @@ def test_an_ordinary_path_is_fine(path: str) -> None:
         ("a\x1f", "a\\x1f"),
         ("a\x7f", "a\\x7f"),
         ("a\\b", "a\\\\b"),
+        ("a\u202eyp.exe", "a\\u202eyp.exe"),
+        ("a\u200b.py", "a\\u200b.py"),
         ("a\udcff.py", "a\\udcff.py"),
         ("a\ufffd.py", "a\\ufffd.py"),
         ("..", ".."),
@@ -116,6 +119,10 @@ def test_a_file_may_have_so_many_bytes_and_no_more(path: str, size: int, is_fine
         "team/SiteCustomize.py",
         "usercustomize.py",
         "airflow_local_settings.py",
+        "sitecustomize/__init__.py",
+        "libx.so.1.2",
+        "a.egg-link",
+        "a.pyz",
         "__pycache__/a.txt",
         "x/__pycache__/a.txt",
         ".git/config",
@@ -257,12 +264,26 @@ def test_a_symlink_never_leads_to_anything_but_a_file_of_the_tree(
         assert found is None or (found.kind is Kind.FILE and entries[found.path] is found)
 
 
+ZIP_END = b"PK\x05\x06" + b"\0" * 18
+
+
 @pytest.mark.parametrize(
-    ("path", "expected"),
-    [("a.py", True), (".airflowignore", True), ("t/.airflowignore", True), ("a.sql", False)],
+    ("path", "content", "expected"),
+    [
+        ("a.py", b"", True),
+        (".airflowignore", b"", True),
+        ("t/.airflowignore", b"", True),
+        ("a.sql", b"select 1", True),
+        ("a.parquet", b"select 1", False),
+        ("a.csv", b"x" * 100_000 + ZIP_END + b"c" * 65_535, True),
+        ("a.csv", ZIP_END + b"c" * 65_536, False),
+        ("tool", b"\x7fELF\x02", True),
+    ],
 )
-def test_only_python_and_ignore_files_are_read(path: str, expected: bool) -> None:
-    assert is_read(path) is expected
+def test_only_texts_and_what_may_be_in_disguise_are_read(
+    path: str, content: bytes, expected: bool
+) -> None:
+    assert is_read(path, content) is expected
 
 
 @pytest.mark.parametrize(
@@ -310,6 +331,14 @@ def test_a_file_that_git_lfs_keeps_elsewhere_is_refused() -> None:
     pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
 
     assert told(check_python_bytes("a.py", pointer)) == [("INT007", Severity.HIGH, "a.py")]
+    assert told(check_data("a.csv", pointer)) == [("INT007", Severity.MEDIUM, "a.csv")]
+    assert (is_read("a.csv", pointer), is_read("a.csv", b"1,2")) == (True, False)
+
+
+def test_a_name_for_python_may_not_lead_to_more_than_a_python_file_may_have() -> None:
+    found = check_python_bytes("a.py", b"#" * 1_000_001)
+
+    assert told(found) == [("INT004", Severity.HIGH, "a.py")]
 
 
 @pytest.mark.parametrize("character", "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -380,3 +409,34 @@ def test_a_path_that_is_not_plain_is_escaped_once_in_each_of_its_findings(
     findings = check_entries([odd]) + check_whole(tree(odd))
 
     assert [(f.code, f.path) for f in findings] == [(c, ascii(odd.path)[1:-1]) for c in codes]
+
+
+_SOME_ENTRIES = st.builds(
+    TreeEntry,
+    path=st.sampled_from(["a", "A", "b/c", "b/d"]),
+    kind=st.sampled_from(Kind),
+    oid=st.sampled_from(["1" * 40, "2" * 40]),
+    size_bytes=st.sampled_from([0, 1, 10_000_001]),
+    target=st.none(),
+) | st.builds(
+    link, st.sampled_from(["a", "b/c", "l"]), st.sampled_from(["a", "b/d", "../a", "/etc", "l"])
+)
+_SOME_TREES = st.lists(_SOME_ENTRIES, max_size=4).map(lambda entries: tree(*entries))
+
+
+@given(_SOME_TREES, st.lists(_SOME_ENTRIES, min_size=4, max_size=4))
+def test_trees_with_one_key_are_told_the_same(
+    one: dict[str, TreeEntry], others: list[TreeEntry]
+) -> None:
+    """What was said of the one is remembered for the other."""
+    other = {p: new._replace(path=p) for p, new in zip(one, others, strict=False)}
+
+    same = whole_key(one) == whole_key(other)
+    assert not same or check_whole(one) == check_whole(other)
+
+
+@given(_SOME_TREES)
+def test_content_and_size_are_not_in_the_key_of_a_tree(entries: dict[str, TreeEntry]) -> None:
+    changed = {p: e._replace(oid="3" * 40, size_bytes=7) for p, e in entries.items()}
+
+    assert whole_key(changed) == whole_key(entries)

@@ -4,6 +4,7 @@ import ast
 
 import pytest
 
+from windlass.checks.module import Module
 from windlass.checks.outline import outline_of
 from windlass.domain.artifact import Outline
 
@@ -11,7 +12,7 @@ SDK = "from airflow.sdk import DAG, dag\n"
 
 
 def outline(source: str, path: str = "team/orders.py") -> Outline:
-    return outline_of(path, source.encode(), ast.parse(source))
+    return outline_of(Module(path, source.encode(), ast.parse(source)))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from windlass.checks.syntax import check_python
+from windlass.checks.files import check_file
+from windlass.checks.syntax import parse_python
 from windlass.domain.artifact import Outline
 from windlass.domain.finding import Finding, FindingType, Severity
 
@@ -14,21 +15,21 @@ SECRET = "hunter2"
 
 
 def test_a_good_file_has_no_finding_and_an_outline() -> None:
-    findings, outline = check_python("orders.py", ORDERS)
+    findings, outline = check_file("orders.py", ORDERS, ())
 
     assert findings == []
-    assert outline == Outline(
-        dag_ids=("orders",),
-        is_candidate=True,
-        imports=("airflow.sdk", "airflow.sdk.DAG"),
-        mentions=(),
-    )
+    assert outline is not None
+    assert outline.dag_ids == ("orders",)
+
+
+def test_a_file_that_was_not_parsed_has_an_empty_outline() -> None:
+    assert check_file("a.py", b"x = (", ())[1] == Outline()
 
 
 def test_a_broken_file_has_one_finding_at_its_place() -> None:
     source = b"from airflow.sdk import DAG\n\nwith DAG('orders'\n    pass\n"
 
-    assert check_python("team/orders.py", source) == (
+    assert parse_python("team/orders.py", source) == (
         [
             Finding(
                 "SYN001",
@@ -40,9 +41,10 @@ def test_a_broken_file_has_one_finding_at_its_place() -> None:
                 "Its DAGs would vanish from Airflow.",
                 line=3,
                 column=9,
+                excerpt="with DAG('*******",
             )
         ],
-        Outline(),
+        None,
     )
 
 
@@ -61,7 +63,7 @@ def test_a_broken_file_has_one_finding_at_its_place() -> None:
     ],
 )
 def test_the_place_of_an_error_is_where_it_is(source: str, place: str) -> None:
-    findings, _ = check_python("a.py", source.encode())
+    findings, _ = parse_python("a.py", source.encode())
 
     assert [finding.place for finding in findings] == [place]
 
@@ -84,6 +86,9 @@ def test_the_place_of_an_error_is_where_it_is(source: str, place: str) -> None:
         'PASSWORD = f"""\nhunter2 {a b}\n"""',
         "PASSWORD = f'{\"hunter2\" b}'",
         "PASSWORD =  # hunter2",
+        'PASSWORD = hunter2"',
+        "PASSWORD = hunter2 oops",
+        "{db_token: hunter2 oops}",
         "'''it's''' + 'hunter2' oops",
         "x = 'a\\\\' 'hunter2' oops",
         "x = \"'\" 'hunter2' oops",
@@ -92,22 +97,22 @@ def test_the_place_of_an_error_is_where_it_is(source: str, place: str) -> None:
     ],
 )
 def test_a_literal_is_never_quoted(source: str) -> None:
-    findings, _ = check_python("a.py", source.encode())
+    findings, _ = parse_python("a.py", source.encode())
 
     assert [finding.code for finding in findings] == ["SYN001"]
-    assert SECRET not in findings[0].message + findings[0].hint
+    assert SECRET not in findings[0].message + findings[0].hint + findings[0].excerpt
 
 
 def test_the_line_is_quoted_up_to_its_first_literal() -> None:
     source = "'''It's a doc.'''\nx = 1  # it's fine\nwith DAG(id 'x') as y:\n    pass\n"
 
-    findings, _ = check_python("a.py", source.encode())
+    findings, _ = parse_python("a.py", source.encode())
 
     assert findings[0].message == "invalid syntax in 'with DAG(id …'"
 
 
 def test_a_long_line_is_quoted_in_part() -> None:
-    findings, _ = check_python("a.py", ("x y" + " + z" * 99).encode())
+    findings, _ = parse_python("a.py", ("x y" + " + z" * 99).encode())
 
     assert findings[0].message == "invalid syntax in " + repr(("x y" + " + z" * 99)[:80])
 
@@ -119,7 +124,7 @@ def test_a_file_of_the_same_name_on_this_machine_is_not_quoted(
     (tmp_path / "a.py").write_text("local = stolen\n" * 3)
     monkeypatch.chdir(tmp_path)
 
-    findings, _ = check_python("a.py", b"x = (")
+    findings, _ = parse_python("a.py", b"x = (")
 
     assert findings[0].message == "'(' was never closed in 'x = ('"
 
@@ -132,23 +137,23 @@ def test_a_file_of_the_same_name_on_this_machine_is_not_quoted(
     ],
 )
 def test_a_file_that_is_nested_too_deeply_has_a_finding(source: str, name: str) -> None:
-    findings, outline = check_python("a.py", source.encode())
+    findings, module = parse_python("a.py", source.encode())
 
     assert [(f.code, f.place, f.message) for f in findings] == [
         ("SYN002", "a.py", f"Python gives up on the file: {name}")
     ]
-    assert outline == Outline()
+    assert module is None
 
 
 def test_a_warning_of_the_compiler_is_no_finding() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
 
-        assert check_python("a.py", b"x = '\\d'\nassert (x, 1)\n") == ([], Outline())
+        assert parse_python("a.py", b"x = '\\d'\nassert (x, 1)\n")[0] == []
 
 
 def test_the_future_of_our_own_modules_does_not_reach_the_file() -> None:
     source = b"from __future__ import annotations\nx: int = 1\n"
 
-    assert check_python("a.py", source)[0] == []
-    assert check_python("a.py", b"\xef\xbb\xbfx = 1\n")[0] == []
+    assert parse_python("a.py", source)[0] == []
+    assert parse_python("a.py", b"\xef\xbb\xbfx = 1\n")[0] == []

@@ -1,20 +1,30 @@
 """The artifact: what names it, what it remembers, what its manifest says."""
 
+import gzip
+import json
+import zlib
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.examples import ARTIFACTS, ENTRIES, OUTLINES, artifact, file_entry
-from windlass.domain.artifact import EMPTY, Artifact, FileEntry, Outline
+from windlass.domain.artifact import EMPTY, Artifact, Chunk, FileEntry, Outline
 from windlass.domain.digest import digest_bytes
 
 ORDERS = "from airflow.sdk import DAG\ndag = DAG('orders')\n"
 
 
+def read(document: bytes) -> Any:
+    return json.loads(gzip.decompress(document))
+
+
 @given(ARTIFACTS)
 def test_an_artifact_that_was_packed_unpacks_to_itself(original: Artifact) -> None:
-    assert Artifact.unpack(original.pack()) == original
+    packed = [chunk.pack() for chunk in original.chunks]
+
+    assert Artifact.join(Chunk.unpack(one) for one in packed) == original
 
 
 @given(OUTLINES)
@@ -67,9 +77,8 @@ def test_the_manifest_lists_files_by_path_with_octal_modes() -> None:
         }
     )
 
-    assert made.manifest() == {
-        "format": 1,
-        "digest": made.digest,
+    (chunk,) = made.chunks
+    assert read(chunk.manifest) == {
         "files": [
             {
                 "path": "dags/orders.py",
@@ -77,6 +86,7 @@ def test_the_manifest_lists_files_by_path_with_octal_modes() -> None:
                 "digest": digest_bytes(ORDERS.encode()),
                 "size_bytes": len(ORDERS),
                 "dag_ids": ["orders"],
+                "builds_ids": False,
             },
             {
                 "path": "run.sh",
@@ -84,9 +94,54 @@ def test_the_manifest_lists_files_by_path_with_octal_modes() -> None:
                 "digest": digest_bytes(b"x"),
                 "size_bytes": 1,
                 "dag_ids": [],
+                "builds_ids": False,
             },
         ],
     }
+    assert read(made.manifest) == {
+        "format": 2,
+        "digest": made.digest,
+        "files": 2,
+        "size_bytes": len(ORDERS) + 1,
+        "chunks": [{"digest": digest_bytes(chunk.manifest), "first": "dags/orders.py", "files": 2}],
+    }
+
+
+MANY = {
+    f"team_{n % 7}/dag_{n:04d}.py": file_entry(f"team_{n % 7}/dag_{n:04d}.py") for n in range(2000)
+}
+
+
+def test_a_changed_file_changes_one_chunk_and_the_others_stay_the_same_objects() -> None:
+    base, path = Artifact(MANY), "team_3/dag_1004.py"
+
+    changed = Artifact.near(base, {**MANY, path: replace(MANY[path], mode=0o555)})
+
+    fresh = [chunk for chunk in changed.chunks if not any(chunk is one for one in base.chunks)]
+    assert [path in [entry.path for entry in chunk.entries] for chunk in fresh] == [True]
+    assert len(changed.chunks) == len(base.chunks) > 8
+
+
+@given(ARTIFACTS, ARTIFACTS)
+def test_an_artifact_made_near_another_is_as_if_made_from_scratch(
+    base: Artifact, other: Artifact
+) -> None:
+    made, scratch = (
+        Artifact.near(base, {**base.files, **other.files}),
+        {**base.files, **other.files},
+    )
+
+    assert (made.chunks, made.digest) == (Artifact(scratch).chunks, Artifact(scratch).digest)
+    assert made.manifest == Artifact(scratch).manifest
+
+
+def test_no_chunk_grows_without_limit_whatever_the_paths() -> None:
+    """Checksums can be made to order: these names never end a chunk by theirs."""
+    names = [name for name in (f"x{n}" for n in range(3000)) if zlib.crc32(name.encode()) & 127]
+
+    made = artifact(dict.fromkeys(names, ""))
+
+    assert [len(chunk.entries) for chunk in made.chunks][:-1] == [512] * (len(names) // 512)
 
 
 def test_only_files_that_airflow_would_read_count_as_dag_files() -> None:

@@ -14,9 +14,12 @@ from windlass.domain.observation import (
     Observed,
     SeenDag,
     SeenImportError,
+    Shown,
     Waiting,
     compare,
     expect,
+    never_made,
+    unconverged,
 )
 from windlass.domain.release import ReleaseId
 
@@ -45,7 +48,7 @@ def import_error(path: str, seconds: float) -> SeenImportError:
 
 
 def expected(old: Artifact, new: Artifact) -> Expectation:
-    return expect(SEVEN, old, new, PUBLISHED_AT)
+    return expect(SEVEN, Shown(old), Shown(new), PUBLISHED_AT)
 
 
 ORDERS = artifact({"orders.py": dags("orders")})
@@ -73,7 +76,7 @@ def test_a_release_expects_what_changed_and_the_absence_of_what_went() -> None:
         ([], Waiting(("orders at release #7",))),
         ([seen("orders", "6")], Waiting(("orders at release #7",))),
         ([seen("orders", "70")], Waiting(("orders at release #7",))),
-        ([seen("orders", None)], Waiting(("orders at release #7",))),
+        ([seen("orders", None)], Live()),  # a bundle without versions: the parse was after it
         ([seen("orders", path="old/orders.py")], Waiting(("orders at release #7",))),
     ],
 )
@@ -81,6 +84,17 @@ def test_a_release_is_live_once_its_dag_is_seen_with_its_version(
     shown: list[SeenDag], observed: Observed
 ) -> None:
     assert compare(FIRST, shown, []) == observed
+
+
+@pytest.mark.parametrize("parsed_after_s", [-1.0, 0.0, 0.1, None])
+def test_without_versions_only_a_later_parse_shows_a_release(parsed_after_s: float | None) -> None:
+    began_at = None
+    if parsed_after_s is not None:
+        began_at = PUBLISHED_AT + timedelta(seconds=parsed_after_s)
+    dag = SeenDag("orders", None, "orders.py", "token", began_at)
+
+    early = frozenset({"orders.py"})
+    assert compare(FIRST, [dag], []) == Waiting(("orders.py parsed again",), early)
 
 
 def test_a_dag_that_moved_to_another_file_must_be_seen_there() -> None:
@@ -122,7 +136,8 @@ def test_all_that_is_missing_is_told() -> None:
     ],
 )
 def test_of_ids_made_at_run_time_one_must_be_new(shown: list[SeenDag], observed: Observed) -> None:
-    dynamic = expected(EMPTY, artifact({"orders.py": DYNAMIC}))
+    before = artifact({"orders.py": DYNAMIC, "team.py": "X = 1\n"})
+    dynamic = expected(before, artifact({"orders.py": DYNAMIC + "\n"}))
 
     assert compare(dynamic, shown, []) == observed
 
@@ -172,3 +187,89 @@ def test_an_early_parse_of_an_untouched_file_does_not_matter() -> None:
     untouched = seen("another", path="another.py", parsed_after=timedelta(days=-1))
 
     assert compare(FIRST, [seen("orders"), untouched], []) == Live()
+
+
+def test_a_new_file_that_makes_dags_at_run_time_is_waited_for() -> None:
+    new = expected(EMPTY, artifact({"orders.py": DYNAMIC}))
+
+    assert new.makers == {"orders.py"}
+    assert compare(new, [], []) == Waiting(("orders.py at release #7",))
+    assert compare(new, [seen("dag_0")], []) == Live()
+
+
+def test_a_new_file_that_imports_airflow_for_something_else_is_not_waited_for() -> None:
+    helper = "from airflow.sdk import task  # for the dags\n"
+
+    assert expected(EMPTY, artifact({"helper.py": helper})).makers == frozenset()
+
+
+def test_what_an_ignore_file_hides_is_not_expected() -> None:
+    old, new = artifact({"a.py": dags("a")}), artifact({"a.py": dags("a"), "b.py": dags("b")})
+
+    hidden = expect(SEVEN, Shown(old), Shown(new, frozenset({"a.py", "b.py"})), PUBLISHED_AT)
+
+    assert (hidden.present, hidden.files) == ({}, frozenset())
+    assert hidden.absent == {"a"}
+
+
+def test_a_file_that_is_hidden_no_more_must_be_seen() -> None:
+    hidden = Shown(ORDERS, frozenset({"orders.py"}))
+
+    assert expect(SEVEN, hidden, Shown(ORDERS), PUBLISHED_AT).present == {"orders": "orders.py"}
+
+
+def test_ids_made_at_run_time_must_go_with_their_file() -> None:
+    old = Shown(artifact({"orders.py": DYNAMIC}), observed={"dag_0": "orders.py"})
+
+    assert expect(SEVEN, old, Shown(EMPTY), PUBLISHED_AT).absent == {"dag_0"}
+
+
+def test_an_id_that_its_file_did_not_make_is_neither_expected_nor_missed_later() -> None:
+    two = {"a.py": dags("a", "off") + "import helper\n", "helper.py": "X = 1\n"}
+    old = Shown(artifact(two), not_made=frozenset({"off"}))
+    helper_changed = Shown(artifact({**two, "helper.py": "X = 2\n"}))
+    removed = Shown(artifact({"a.py": dags("a")}))
+
+    assert expect(SEVEN, old, helper_changed, PUBLISHED_AT).present == {"a": "a.py"}
+    assert expect(SEVEN, old, removed, PUBLISHED_AT).absent == frozenset()
+
+
+BOTH = expected(EMPTY, artifact({"orders.py": dags("orders", "off")}))
+
+
+@pytest.mark.parametrize(
+    ("shown", "is_settled", "unmade"),
+    [
+        ([], False, set()),
+        ([], True, {"orders", "off"}),
+        ([seen("orders")], False, {"off"}),  # the file was read at the release
+        ([seen("orders", "6")], False, set()),  # it was not yet
+        ([seen("orders", parsed_after=timedelta())], False, set()),  # perhaps before the flip
+        ([seen("orders", "6"), seen("off", "6")], True, set()),  # Airflow shows both still
+        ([seen("orders", path="another.py")], False, set()),
+    ],
+)
+def test_an_id_is_not_made_once_its_file_was_read_without_it(
+    shown: list[SeenDag], is_settled: bool, unmade: set[str]
+) -> None:
+    assert never_made(BOTH, shown, is_settled=is_settled) == unmade
+
+
+def test_an_expectation_can_do_without_ids_that_are_not_made() -> None:
+    assert compare(BOTH.without(frozenset({"off"})), [seen("orders")], []) == Live()
+
+
+@pytest.mark.parametrize(
+    ("shown", "left"),
+    [
+        ([seen("orders")], []),
+        ([seen("orders"), seen("dag_0")], []),
+        ([seen("orders"), seen("dag_0", "6")], ["dag_0"]),
+        ([seen("dag_0")], ["orders"]),
+        ([], ["orders"]),
+    ],
+)
+def test_a_release_is_converged_once_all_its_dags_are_seen_at_it(
+    shown: list[SeenDag], left: list[str]
+) -> None:
+    assert unconverged(SEVEN, ["orders"], shown) == left

@@ -1,6 +1,7 @@
 """Findings and the verdict on them."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -23,7 +24,7 @@ FINDINGS = st.builds(
 
 
 def finding(severity: Severity, path: str = "a.py", line: int | None = None) -> Finding:
-    return Finding("SYN001", severity, FindingType.SYNTAX, path, "broken", line=line)
+    return Finding("TEST001", severity, FindingType.LINT, path, "broken", line=line)
 
 
 @pytest.mark.parametrize("deny_at", Severity)
@@ -38,6 +39,13 @@ def test_a_finding_denies_from_the_policys_severity_on(
 
     expected = Denied(found, found) if denies else Allowed(found)
     assert decide(found, Policy(deny_at)) == expected
+
+
+@pytest.mark.parametrize("kind", [FindingType.INTAKE, FindingType.SYNTAX, FindingType.STRUCTURE])
+def test_what_was_not_read_or_cannot_run_is_denied_by_any_policy(kind: FindingType) -> None:
+    high, low = (replace(finding(s), type=kind) for s in (Severity.HIGH, Severity.MEDIUM))
+
+    assert decide((high, low), Policy(Severity.CRITICAL)) == Denied((high, low), (high,))
 
 
 def test_without_findings_everything_is_allowed() -> None:

@@ -35,6 +35,19 @@ ACCEPTED = {
     "http://[::1]:8080/dags": "http://[::1]:8080/dags",
     "https://git.example/team/..dags": "https://git.example/team/..dags",
     "https://git.example/équipe/dags": "https://git.example/équipe/dags",
+    "git@git.example:team/dags.git": "git@git.example:team/dags.git",
+    "git@GIT.example:team/dags.git/": "git@git.example:team/dags.git",
+    "git@git-host:dags": "git@git-host:dags",
+    "git.example:team/dags": "git@git.example:team/dags",
+    "deploy@git.example:~bob/dags": "deploy@git.example:~bob/dags",
+    "git@git.example:/srv/dags.git": "ssh://git@git.example/srv/dags.git",
+    "git@[2001:db8::1]:dags": "git@[2001:db8::1]:dags",
+    "ssh://git.example/team/dags.git": "ssh://git@git.example/team/dags.git",
+    "ssh://git@git.example:22/team/dags.git": "ssh://git@git.example/team/dags.git",
+    "ssh://deploy@Git.Example:2222/dags/": "ssh://deploy@git.example:2222/dags",
+    "SSH://git@[::1]:2222/dags": "ssh://git@[::1]:2222/dags",
+    "file:///srv/git/dags.git": "file:///srv/git/dags.git",
+    "file://localhost/srv/git/dags.git/": "file:///srv/git/dags.git",
 }
 REFUSED = [
     "",
@@ -42,8 +55,6 @@ REFUSED = [
     "/srv/git/dags.git",
     "dags.git",
     "../dags.git",
-    "file:///srv/git/dags.git",
-    "ssh://git.example/dags.git",
     "git://git.example/dags.git",
     "ftp://git.example/dags.git",
     "ext::sh -c touch% /tmp/x",
@@ -78,6 +89,22 @@ REFUSED = [
     "https://git.example/da\x7fgs",
     "https://git.example/da\udcffgs",
     "https://git.example/dags#main",
+    "file://git.example/srv/dags.git",
+    "file:///srv/../etc",
+    "file:///",
+    "fd::17/x",
+    "transport::https://git.example/dags",
+    "ssh://-oProxyCommand=x/dags",
+    "ssh://git.example",
+    "ssh://-x@git.example/dags",
+    "ssh://a b@git.example/dags",
+    "git@-oProxyCommand=x:dags",
+    "git@git.example:-dags",
+    "git@git.example:",
+    "git@git.example:../dags",
+    "git@git.example:da gs",
+    "C:/dags",
+    "dags:team/x",
 ]
 SECRET = "s3cret"
 WITH_SECRET = [
@@ -95,6 +122,8 @@ WITH_SECRET = [
     f"//alice:{SECRET}@git.example/dags",
     f"alice:{SECRET}@git.example/dags",
     f"ssh://alice:{SECRET}@git.example/dags",
+    f"git.example:{SECRET}@git.example/dags",
+    f"git@git.example:dags?token={SECRET}",
     f"https://git.example/dags?private_token={SECRET}",
     f"https://git.example/dags#access_token={SECRET}",
     f"ftp://git.example/dags?token={SECRET}",
@@ -125,12 +154,27 @@ def test_a_refused_url_never_shows_the_secret_in_it(text: str) -> None:
 
 def test_a_refusal_quotes_a_harmless_url_and_says_what_was_expected() -> None:
     with pytest.raises(Invalid) as refused:
-        parse_remote_url("ftp://git.example/dags")
+        parse_remote_url("svn://git.example/dags")
 
     assert str(refused.value) == (
-        "GIT001 'ftp://git.example/dags' cannot be used as a repository URL: expected a URL that "
-        "begins with https:// or http:// For example https://git.example/team/dags.git."
+        "GIT001 'svn://git.example/dags' cannot be used as a repository URL: expected a URL that "
+        "begins with https://, http:// or ssh://, or git@host:path For example "
+        "https://git.example/team/dags.git or git@git.example:team/dags.git."
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("ext::sh -c id", "it would run a program of this machine"),
+        ("git://git.example/dags", "git:// neither encrypts nor knows who asks"),
+    ],
+)
+def test_a_transport_that_is_not_safe_is_refused_with_its_reason(text: str, why: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        parse_remote_url(text)
+
+    assert refused.value.message.endswith(f"cannot be used as a repository URL: {why}")
 
 
 def test_a_password_in_the_url_is_refused_with_the_way_to_give_it() -> None:
@@ -144,6 +188,9 @@ def test_a_url_is_taken_apart() -> None:
     assert parse_remote_url("http://git.example:8080/team/dags.git") == RemoteUrl(
         "http", "git.example", 8080, "/team/dags.git"
     )
+    assert parse_remote_url("bob@git.example:dags") == RemoteUrl(
+        "ssh", "git.example", 22, "dags", "bob"
+    )
 
 
 PIECES = st.sampled_from(
@@ -154,7 +201,7 @@ TEXTS = st.text(st.characters(), max_size=20) | st.lists(
 ).map("".join)
 
 
-@given(TEXTS.map("https://".__add__) | TEXTS)
+@given(TEXTS.map("https://".__add__) | TEXTS.map("git@a.b:".__add__) | TEXTS)
 @example("https://\u2100/x")  # NFKC turns it into a/c, which urlsplit refuses
 def test_any_text_is_a_url_or_invalid_and_a_url_reads_back_as_itself(text: str) -> None:
     try:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from windlass.domain.errors import Invalid
+from windlass.domain.ref import check_branch
 from windlass.domain.repository import (
-    check_branch,
     check_name,
     check_path,
     parse_interval,

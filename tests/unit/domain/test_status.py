@@ -1,5 +1,6 @@
 """The two badges: every state, and the line that explains it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -53,6 +54,11 @@ def facts(
             facts(head=None, settled=None, state=None, judged=None),
             SyncState.NEW,
             "waiting for its first poll",
+        ),
+        (
+            replace(facts(state=DeploymentState.PUBLISHED), watched=False),
+            SyncState.PUBLISHED,
+            "release #7; no Airflow is known that could be asked whether it is live",
         ),
         (
             facts(settled=None, state=None, judged=None),
@@ -182,3 +188,12 @@ def test_what_airflow_does_not_show_yet_is_named(missing: tuple[str, ...], told:
     release = deployed(DeploymentState.PUBLISHED, missing=missing)
 
     assert health(release)[1] == f"release #7 was not seen in Airflow yet: {told}"
+
+
+def test_a_badge_says_which_files_are_not_as_in_the_head_and_that_it_was_not_validated() -> None:
+    known = replace(facts(), kept={"a.py": ReleaseId(3)}, omitted={"b.py": None}, validated=False)
+
+    assert sync_state(known) == (
+        SyncState.LIVE,
+        "release #7 was seen in Airflow; 2 files not as in the head: a.py, b.py; not validated",
+    )

@@ -7,10 +7,12 @@ import pytest
 from windlass.domain.errors import (
     AppError,
     Conflict,
+    EngineFailed,
     Forbidden,
     Invalid,
     LeaseLost,
     NotFound,
+    Throttled,
     Unavailable,
 )
 from windlass.entrypoints.failures import error_of, exit_code, http_status
@@ -31,7 +33,10 @@ EXPECTED = {
     Conflict: (409, 1),
     LeaseLost: (409, 1),
     Unavailable: (503, 75),
+    Throttled: (503, 75),
+    EngineFailed: (503, 75),
 }
+OVER_HTTP = [kind for kind in KINDS if kind not in (LeaseLost, Throttled, EngineFailed)]
 
 
 def error(kind: type[AppError]) -> AppError:
@@ -44,7 +49,7 @@ def test_every_error_has_a_status_and_an_exit_code() -> None:
     assert table == EXPECTED
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not LeaseLost])
+@pytest.mark.parametrize("kind", OVER_HTTP)
 def test_what_a_server_answers_comes_back_as_the_same_error(kind: type[AppError]) -> None:
     sent = error(kind)
 

@@ -50,6 +50,24 @@ def test_a_stack_trace_keeps_its_lines_and_nothing_that_steers(
     assert {"\x1b", "\u202e"} & set(written) == set()
 
 
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_a_stack_trace_has_no_values_of_variables(
+    capsys: pytest.CaptureFixture[str], form: LogFormat
+) -> None:
+    def fail(number: int) -> float:
+        password = "hunter" + str(number)
+        return len(password) / (number - number)
+
+    configure_logs(form, "worker")
+    try:
+        fail(2)
+    except ZeroDivisionError:
+        structlog.get_logger("windlass.x").exception("sync:failed")
+
+    written = capsys.readouterr().err
+    assert ("ZeroDivisionError" in written, "hunter2" in written) == (True, False)
+
+
 def test_a_program_gets_the_values_as_they_were_in_ascii(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -6,20 +6,19 @@ import re
 import secrets
 import shutil
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from windlass.database.embedded.account import Account
-from windlass.database.embedded.programs import MAJOR_VERSION
-from windlass.domain.errors import Invalid, Unavailable
+from windlass.domain.errors import Unavailable
 
 SOCKET_NAME = ".s.PGSQL.5432"
 _SOCKET_PATH_LIMIT_BYTES = 100  # sun_path holds 108 bytes on Linux and 104 on macOS: unix(7)
 
+_CLOSED = {"listen_addresses": "", "unix_socket_permissions": "0700"}
 # Given on every start, so that a newer Windlass brings its settings to older clusters.
 _SETTINGS = {
-    "listen_addresses": "",
-    "unix_socket_permissions": "0700",
     "shared_buffers": "32MB",
     "max_connections": "50",
     "jit": "off",
@@ -50,11 +49,12 @@ class Cluster:
     account: Account
     programs: Path
     durable: bool
-    lock: int
+    lock: int | None = None
+    settings: Mapping[str, str] = field(default_factory=lambda: _SETTINGS)
 
     def make(self) -> None:
-        """Make the data where there is none; raises Invalid where it is of another version."""
-        if self._is_made():
+        """Make the data where there is none. Of which version it is, `upgrade` has looked."""
+        if (self.folder / "data" / "PG_VERSION").exists():
             return
         unfinished = self.folder / "data.new"  # renamed at last: a half-made one is never used
         if unfinished.exists():
@@ -82,7 +82,7 @@ class Cluster:
         # PostgreSQL does not start while the process id in its lock file belongs to a process of
         # the same account, which after a reboot or in a container may be any.
         (data / "postmaster.pid").unlink(missing_ok=True)
-        settings = _SETTINGS | ({} if self.durable else _NOT_DURABLE)
+        settings = {**_CLOSED, **self.settings, **({} if self.durable else _NOT_DURABLE)}
         settings["unix_socket_directories"] = str(self._make_socket_folder())
         server = [str(self.programs / "postgres"), "-D", str(data)]
         server += [f"--{name}={value}" for name, value in settings.items()]
@@ -91,19 +91,6 @@ class Cluster:
         argv = ["/bin/sh", "-c", '"$@" </dev/null &', "sh", *server]
         with open_file(self.folder, "server.log") as log:
             self.account.run(argv, inherited=self.lock, output=log.fileno())
-
-    def _is_made(self) -> bool:
-        mark = self.folder / "data" / "PG_VERSION"
-        if not mark.exists():
-            return False
-        found = mark.read_text("ascii", "replace").strip()
-        if found != MAJOR_VERSION:
-            raise Invalid(
-                "PG005",
-                f"{mark.parent}: made by PostgreSQL {found!r}; {MAJOR_VERSION!r} was expected.",
-                "Run `windlass backup` with the Windlass that made it, `windlass restore` here.",
-            )
-        return True
 
     def _make(self, program: str, *arguments: str, text: str = "") -> None:
         argv = [str(self.programs / program), *arguments]

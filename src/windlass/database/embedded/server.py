@@ -3,21 +3,25 @@
 import contextlib
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
 from windlass.database.embedded.account import USE_ANOTHER, Account, account_for
 from windlass.database.embedded.cluster import SOCKET_NAME, Cluster, open_file, tail
 from windlass.database.embedded.programs import programs_for
+from windlass.database.embedded.upgrade import needs_upgrade, upgrade
 from windlass.domain.errors import Invalid, Unavailable
 
 _LOG_LIMIT_BYTES = 1_000_000
+_START_NEEDS_BYTES = 1_000_000
 
 
 class EmbeddedPostgres:
@@ -122,18 +126,39 @@ class EmbeddedPostgres:
             yield file.fileno()
 
     def _launch(self, account: Account) -> None:
-        programs = programs_for(account)
+        cluster = Cluster(self._folder, account, programs_for(account), self._durable)
+        if needs_upgrade(self._folder):
+            upgrade(cluster, make=self._make, run=self._run)
+        self._make(cluster)
+        self._start(cluster)
+
+    def _make(self, cluster: Cluster) -> None:
+        with self._locked("server.lock") as lock:
+            replace(cluster, lock=lock).make()
+
+    def _run(self, cluster: Cluster, use: Callable[[str], None]) -> None:
+        """Have a server run on the cluster while `use` does."""
+        self._start(cluster)
+        try:
+            use(self.url())
+        finally:
+            self._end()
+
+    def _start(self, cluster: Cluster) -> None:
         with self._locked("server.lock") as lock:  # the server holds on to it
-            cluster = Cluster(self._folder, account, programs, self._durable, lock)
-            cluster.make()
-            cluster.launch()
+            replace(cluster, lock=lock).launch()
         self._settle()
         if not self.is_running():
             raise Unavailable(
                 "PG007",
                 f"{self._folder}: the database server did not start.{self._last_lines()}",
-                f"All of its messages are in {self._folder / 'server.log'}.",
+                self._hint_at_start(),
             )
+
+    def _hint_at_start(self) -> str:
+        if shutil.disk_usage(self._folder).free < _START_NEEDS_BYTES:  # its log is not written then
+            return "Its disk is full: free space, then start again."
+        return f"All of its messages are in {self._folder / 'server.log'}."
 
     def _settle(self) -> None:
         """Wait until a server is ready or none is left, as long as pg_ctl waits for a recovery."""

@@ -1,5 +1,7 @@
 """Calls the API for the command line."""
 
+import getpass
+import ssl
 from typing import Any
 from urllib.parse import quote
 
@@ -25,33 +27,51 @@ class Client:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self._settings = settings or load_settings()
+        self._verify = _authorities(self._settings)
 
     def get(self, path: str) -> Any:
         return self._call("GET", path, None)
 
-    def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        return self._call("POST", path, body or {})
+    def post(self, path: str, body: dict[str, Any] | None = None, *, timeout_s: int = 60) -> Any:
+        return self._call("POST", path, body or {}, timeout_s)
 
-    def _call(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+    def patch(self, path: str, body: dict[str, Any]) -> Any:
+        return self._call("PATCH", path, body)
+
+    def put(self, path: str, body: dict[str, Any]) -> Any:
+        return self._call("PUT", path, body)
+
+    def delete(self, path: str) -> Any:
+        return self._call("DELETE", path, None)
+
+    def _call(
+        self, method: str, path: str, body: dict[str, Any] | None, timeout_s: int = 60
+    ) -> Any:
         url = self._settings.client_url + path
-        headers = {"Authorization": f"Bearer {self._token()}"}
+        headers = {
+            "Authorization": f"Bearer {self._token()}",
+            "X-Windlass-On-Behalf-Of": quote(_user(), safe=""),
+        }
         try:
             response = httpx.request(
                 method,
                 url,
                 json=body,
                 headers=headers,
-                timeout=60,
+                timeout=timeout_s,
                 trust_env=False,
-                verify=url.startswith("https:"),  # loading certificates for nothing takes 40 ms
+                verify=self._verify,
             )
         except httpx.HTTPError as error:
-            raise Unavailable(
-                "API004",
-                f"no Windlass answers at {self._settings.client_url}",
-                "Start one with `windlass up`, or say where it is with WINDLASS_API_URL.",
-            ) from error
+            where = self._settings.client_url
+            hint = "Start one with `windlass up`, or say where it is with WINDLASS_API_URL."
+            if where.startswith("https:"):  # then its certificate may be what is wrong
+                hint = f"{error}. {hint} WINDLASS_CA_FILE names an authority to believe."
+            raise Unavailable("API004", f"no Windlass answers at {where}", hint) from error
         try:
+            is_json = "json" in response.headers.get("Content-Type", "json")
+            if response.is_success and not is_json:
+                return response.text
             answer = response.json()
             if response.is_success:
                 return answer
@@ -75,3 +95,20 @@ class Client:
                 f"the API token file {str(path)!r} cannot be read: {error.strerror}",
                 "Start `windlass up` in this folder, or set WINDLASS_HOME to where it runs.",
             ) from error
+
+
+def _authorities(settings: Settings) -> ssl.SSLContext | bool:
+    """Whom to believe; where nothing is encrypted, loading them takes 40 ms for nothing."""
+    if not settings.client_url.startswith("https:"):
+        return False
+    from windlass.network.authorities import read_authorities
+
+    return read_authorities(settings.ca_file).context
+
+
+def _user() -> str:
+    """The name of the account that runs the command; "" where it has none, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""

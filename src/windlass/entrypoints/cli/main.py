@@ -8,8 +8,36 @@ import typer
 
 from windlass import __version__
 from windlass.domain.errors import AppError
-from windlass.entrypoints.cli import airflow, bench, operate, release, repo
+from windlass.entrypoints.cli import (
+    airflow,
+    audit,
+    backup,
+    bench,
+    check,
+    config,
+    credential,
+    dag,
+    delivery,
+    doctor,
+    environment,
+    explain,
+    finding,
+    holds,
+    key,
+    lifecycle,
+    looks,
+    operate,
+    policy,
+    release,
+    repo,
+    reviews,
+    webhook,
+)
+from windlass.entrypoints.cli import (
+    compile as compile_command,
+)
 from windlass.entrypoints.cli.render import say
+from windlass.entrypoints.cores import leave_no_core
 from windlass.entrypoints.failures import EXIT_BUG, EXIT_INTERRUPTED, exit_code
 
 app = typer.Typer(
@@ -22,13 +50,33 @@ app = typer.Typer(
     help="Windlass hauls DAGs from Git into Apache Airflow: checked, versioned, reversible.",
     epilog="Try it: windlass demo",
 )
+lifecycle.add_commands(repo.app)
+looks.add_commands(release.app)
+holds.add_commands(release.app)
+reviews.add_commands(release.app)
 app.add_typer(repo.app, name="repo")
 app.add_typer(release.app, name="release")
+app.add_typer(environment.app, name="environment")
 app.add_typer(airflow.app, name="airflow")
+app.add_typer(config.app, name="config")
+app.add_typer(credential.app, name="credential")
+app.add_typer(key.app, name="key")
+app.add_typer(webhook.app, name="webhook")
+app.add_typer(delivery.app, name="delivery")
+app.add_typer(policy.app, name="policy")
+app.add_typer(finding.app, name="finding")
+app.add_typer(audit.app, name="audit")
+app.add_typer(dag.app, name="dag")
 app.add_typer(bench.app, name="bench")
 app.command(epilog="Example: windlass up --port 8500")(operate.up)
 app.command(epilog="Example: WINDLASS_DATABASE_URL=postgresql://… windlass api")(operate.api)
 app.command(epilog="Example: WINDLASS_DATABASE_URL=postgresql://… windlass worker")(operate.worker)
+app.command(epilog="Example: windlass check dags --format sarif --out windlass.sarif")(check.check)
+app.command("compile", epilog="Example: windlass compile . --check")(compile_command.compile_)
+app.command(epilog="Example: windlass doctor --output json")(doctor.doctor)
+app.command(epilog="Example: windlass backup --passphrase-file phrase")(backup.backup)
+app.command(epilog="Example: windlass restore windlass-20261121T020000Z.tar")(backup.restore)
+app.command(epilog="Example: windlass explain orders")(explain.explain)
 app.command(epilog="Example: windlass demo --once")(operate.demo)
 
 
@@ -50,6 +98,7 @@ def _options(
 
 def run() -> None:
     """The console script: runs one command and exits with a code of `entrypoints.failures`."""
+    leave_no_core()
     try:
         app()
     except AppError as error:
@@ -78,7 +127,8 @@ def _explain(error: AppError) -> None:
 def _wants_json(arguments: list[str]) -> bool:
     pairs = zip(arguments, [*arguments[1:], ""], strict=True)
     return any(
-        one in ("--output=json", "-ojson") or (one in ("--output", "-o") and then == "json")
+        one in ("--output=json", "--format=json", "-ojson")
+        or (one in ("--output", "--format", "-o") and then == "json")
         for one, then in pairs
     )
 

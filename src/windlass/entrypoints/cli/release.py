@@ -1,17 +1,14 @@
 """`windlass release`: releases and rollbacks."""
 
-import getpass
-import time
 from typing import Annotated, Any
 
 import typer
 
-from windlass.domain.errors import Conflict, Unavailable
-from windlass.entrypoints.cli.render import Output, age, badge, print_json, say, table
+from windlass.entrypoints.cli.render import Output, age, print_json, say, table
+from windlass.entrypoints.cli.waiting import await_release
 
 app = typer.Typer(no_args_is_help=True, help="List releases, and roll back.")
 Name = Annotated[str, typer.Argument(help="The repository's name.", metavar="REPOSITORY")]
-_WAIT_S = 60
 
 
 @app.command("list", epilog="Example: windlass release list team-dags")
@@ -41,56 +38,50 @@ def rollback(
         int | None,
         typer.Option(min=1, help="The release to go back to; default: the one before."),
     ] = None,
+    hold: Annotated[
+        bool, typer.Option("--hold", help="Deploy nothing automatically after it.")
+    ] = False,
+    override: Annotated[
+        bool,
+        typer.Option("--override", help="Go back to what would be denied today, for that reason."),
+    ] = False,
     wait: Annotated[bool, typer.Option(help="Wait until Airflow shows it.")] = True,
 ) -> None:
-    """Deploy the content of an older release again, as a new release.
+    """Go back: deploy an older content as a new release.
 
-    The release that it replaces is quarantined: the next poll does not bring its content back.
+    The release that it replaces is quarantined: the next poll does not bring its content back. What
+    today's policy and inventory would deny is refused, with the findings.
     """
     from windlass.entrypoints.cli.client import Client, address_of
 
     client = Client()
     failed_before = client.get(address_of(name))["failure"]
-    body = {"to": to, "reason": reason, "actor": getpass.getuser()}
+    body = {"to": to, "reason": reason, "hold": hold, "override": override}
     target = client.post(f"{address_of(name)}/rollback", body)["content_of"]
     say(f"Rolling {name} back to the content of release #{target} …")
     if not wait:
         return
-    began = time.monotonic()
-    while True:
-        found = client.get(address_of(name))
-        if _is_done(found, target):
-            break
-        failure = found["failure"]
-        if failure and failure != failed_before:
-            raise Conflict(failure["code"], failure["message"], failure["hint"])
-        if time.monotonic() > began + _WAIT_S:
-            raise Unavailable(
-                "REL005",
-                f"the rollback of {name!r} was not seen in Airflow within {_WAIT_S} s",
-                f"It goes on. Look at it: windlass repo show {name}",
-            )
-        time.sleep(0.1)
-    release = found["release"]
-    say(
-        f"{badge(release['state'])} as release #{release['id']} after "
-        f"{time.monotonic() - began:.1f} s."
+    await_release(
+        client,
+        name,
+        lambda release: bool(release["content_of"] == target),
+        what="the rollback",
+        failed_before=failed_before,
     )
 
 
-def _is_done(found: dict[str, Any], target: int) -> bool:
-    """Whether the rollback is as far as it can be told: live, or failed, in Airflow's words."""
-    release = found["release"]
-    return release["content_of"] == target and release["state"] in ("live", "failed")
-
-
 def _row(found: dict[str, Any]) -> tuple[str, ...]:
-    state = found["state"] if found["is_current"] else "replaced"
+    was_deployed = found["published_at"] is not None
+    state = "replaced" if was_deployed and not found["is_current"] else found["state"]
     if found["quarantine_reason"]:
         state = "quarantined"
     why = found["reason"]
     if found["content_of"]:
         why = f"content of #{found['content_of']}: {why}"
+    if found["kept"] or found["omitted"]:
+        why = f"partial, {len(found['kept'])} kept, {len(found['omitted'])} left out: {why}"
+    if not found["validated"]:
+        why = f"not validated: {why}"
     mark = "→" if found["is_current"] else " "
     return (
         f"{mark} #{found['id']}",

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -17,13 +18,30 @@ Output = Annotated[
 _SHAPES = {
     "live": "●",
     "healthy": "●",
+    "published": "○",
     "syncing": "◌",
     "new": "◌",
     "unknown": "○",
     "held": "◆",
+    "waiting_approval": "◆",
+    "waiting": "◆",
+    "suspended": "◇",
+    "removing": "◇",
+    "removed": "◇",
     "behind": "▲",
     "denied": "▲",
     "degraded": "▲",
+    "ok": "●",
+    "warning": "▲",
+    "failed": "■",
+    "heard": "●",
+    "unheard": "○",
+    "silent": "▲",
+    "accepted": "◌",
+    "ignored": "○",
+    "refused": "▲",
+    "done": "●",
+    "dead": "■",
 }
 
 
@@ -39,7 +57,7 @@ def print_json(value: Any) -> None:
 
 def badge(state: str) -> str:
     """A state as shape and word: `● Live`."""
-    return f"{_SHAPES.get(state, '○')} {state.capitalize()}"
+    return f"{_SHAPES.get(state, '○')} {state.replace('_', ' ').capitalize()}"
 
 
 def age(text: str | None, now: datetime | None = None) -> str:
@@ -65,6 +83,15 @@ def duration(passed: timedelta) -> str:
                 else f"{seconds // size:.0f} {unit}"
             )
     return f"{seconds:.0f} s"
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "repository", "repositories")
+    '1 repository'
+    """
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def shorten(text: str, width: int) -> str:
@@ -94,11 +121,53 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, flexible: int)
 
 
 def finding_lines(finding: dict[str, Any]) -> list[str]:
-    """A finding as a compiler would print it."""
-    place = ":".join(
-        str(part)
-        for part in (finding["path"] or "(tree)", finding["line"], finding["column"])
-        if part
+    """A finding as a good compiler prints it: what and where, the line itself, what to do."""
+    parts = (finding["path"] or "(tree)", finding["line"], finding["column"])
+    place = ":".join(str(part) for part in parts if part)
+    lines = [f"{finding['code']} {finding['severity']}  {place}  {finding['message']}"]
+    if finding.get("excerpt"):
+        lines += _excerpt_lines(finding)
+    if excused := finding.get("excused"):
+        lines.append(f"    {_excused(excused)}")
+    return [*lines, f"    {finding['hint']}"] if finding["hint"] else lines
+
+
+def _excused(excused: dict[str, str]) -> str:
+    """Why a finding does not count, in one sentence."""
+    who = {"inline": "a comment", "waiver": f"a waiver by {excused['by']}"}
+    until = f" until {excused['until']}" if excused["until"] else ""
+    return f"◇ let pass by {who.get(excused['kind'], 'the baseline')}{until}: {excused['reason']}"
+
+
+def _excerpt_lines(finding: dict[str, Any]) -> list[str]:
+    """The line with its number, and carets below what is meant."""
+    head = f"  ▸ {finding['line']} │ "
+    shown = plain(finding["excerpt"])
+    lines = [head + shown]
+    if column := finding["column"]:
+        ends = max(column + 1, finding.get("end_column") or 0)
+        before, meant = shown[: column - 1], shown[column - 1 : ends - 1]
+        blank = " " * (len(head) - 2) + "│ " + " " * _cells(before)
+        lines.append(blank + "^" * max(1, _cells(meant)))
+    return lines
+
+
+def _cells(text: str) -> int:
+    """How many columns of a terminal the text takes: East Asian characters take two, marks that
+    combine with the one before take none (Unicode Standard Annex 11)."""
+    return sum(
+        0 if unicodedata.combining(one) else 2 if unicodedata.east_asian_width(one) in "WF" else 1
+        for one in text
     )
-    head = f"{finding['code']} {finding['severity']}  {place}  {finding['message']}"
-    return [head, f"    {finding['hint']}"] if finding["hint"] else [head]
+
+
+def checkup_lines(found: Sequence[dict[str, Any]]) -> list[str]:
+    """What was looked at, a line each, and below it what to do where it is not ok."""
+    width = max((len(row["subject"]) for row in found), default=0)
+    lines = []
+    for row in found:
+        shape = _SHAPES.get(row["condition"], "○")
+        lines.append(f"{shape} {row['condition']:<8} {row['subject']:<{width}}  {row['found']}")
+        if row["remedy"] and row["condition"] != "ok":
+            lines.append(f"{'':{12 + width}} → {row['remedy']}")
+    return lines

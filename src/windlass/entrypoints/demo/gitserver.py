@@ -1,13 +1,14 @@
 """A Git host for the demo and tests: bare repositories over smart HTTP, on 127.0.0.1 only.
 
 git's own `git http-backend` does the work; this is the web server around it (CGI, RFC 3875), with
-passwords and faults. Not for production: no TLS, one user.
+passwords and faults, by TLS where that is wanted. Not for production: one user.
 """
 
 import base64
 import hmac
 import re
 import socket
+import ssl
 import struct
 import threading
 import zlib
@@ -53,10 +54,18 @@ class GitHttpServer:
     """
 
     def __init__(
-        self, root: Path, *, username: str, password: str, env: Mapping[str, str], port: int = 0
+        self,
+        root: Path,
+        *,
+        username: str,
+        password: str,
+        env: Mapping[str, str],
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._root = root.resolve()
         self._port = port
+        self._tls = tls
         self._site = _Site(username, password, env.get("PATH", "/usr/bin:/bin"))
         self._web: _WebServer | None = None
         self._thread: threading.Thread | None = None
@@ -79,6 +88,13 @@ class GitHttpServer:
         """
         return self._site.requests
 
+    def set_login(
+        self, username: str, password: str, answer: HTTPStatus = HTTPStatus.OK, words: str = ""
+    ) -> None:
+        """Give another login an answer to everything it asks of private repositories: OK lets it
+        in as the first one; any other is given with these words."""
+        self._site.set_login(username, password, answer, words)
+
     def create_repository(self, name: str, *, private: bool) -> Path:
         """Make an empty bare repository with branch `main`, or serve the one that is there.
 
@@ -95,7 +111,7 @@ class GitHttpServer:
 
     def url_for(self, name: str) -> str:
         """Return the clone URL, without credential; whether the name exists is not looked at."""
-        return f"http://127.0.0.1:{self._port}/{name}.git"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self._port}/{name}.git"
 
     def offline(self, *, cut: bool = False) -> None:
         """Drop all connections and take no new ones: they are refused, or with `cut` reset."""
@@ -114,7 +130,7 @@ class GitHttpServer:
             self._serve(_WebServer)
 
     def _serve(self, kind: "type[_WebServer]") -> None:
-        self._web = kind(("127.0.0.1", self._port), self._site)
+        self._web = kind(("127.0.0.1", self._port), self._site, self._tls)
         self._port = self._web.server_port
         self._thread = threading.Thread(
             target=self._web.serve_forever, kwargs={"poll_interval": 0.02}, name="git-http"
@@ -129,22 +145,31 @@ class _Site:
         self.repositories: dict[str, _Repository] = {}
         self.requests: Counter[str] = Counter()
         self.username = username
-        self._credential = base64.b64encode(f"{username}:{password}".encode())
+        self._logins: dict[bytes, tuple[HTTPStatus, str]] = {}
+        self.set_login(username, password, HTTPStatus.OK, "")
         self._path = path
         self._counting = threading.Lock()
+
+    def set_login(self, username: str, password: str, answer: HTTPStatus, words: str) -> None:
+        self._logins[base64.b64encode(f"{username}:{password}".encode())] = (answer, words)
 
     def count(self, kind: str) -> None:
         with self._counting:
             self.requests[kind] += 1
 
-    def admits(self, repository: _Repository, service: str, authorization: str) -> bool:
+    def answer(
+        self, repository: _Repository, service: str, authorization: str
+    ) -> tuple[HTTPStatus, str]:
         """Say whether this request may go on; compares in constant time."""
         if not repository.private and service != "git-receive-pack":
-            return True
+            return HTTPStatus.OK, ""
         scheme, _, credential = authorization.partition(" ")
-        return scheme.lower() == "basic" and hmac.compare_digest(
-            credential.strip().encode(), self._credential
-        )
+        for known, answer in self._logins.items():
+            if scheme.lower() == "basic" and hmac.compare_digest(
+                credential.strip().encode(), known
+            ):
+                return answer
+        return HTTPStatus.UNAUTHORIZED, ""
 
     def git_env(self) -> dict[str, str]:
         """Return an environment in which git reads no configuration but the repository's own.
@@ -170,8 +195,11 @@ class _WebServer(ThreadingHTTPServer):
     daemon_threads = False
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], site: _Site) -> None:
+    def __init__(
+        self, address: tuple[str, int], site: _Site, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.site = site
+        self._tls = tls
         self._open: set[socket.socket] = set()
         self._guard = threading.Lock()
         super().__init__(address, _Handler)
@@ -182,6 +210,15 @@ class _WebServer(ThreadingHTTPServer):
         self.socket.bind(cast("tuple[str, int]", self.server_address))
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
+
+    def get_request(self) -> tuple[Any, Any]:
+        """A connection; its handshake is the handler's, so that no client keeps others waiting."""
+        request, address = super().get_request()
+        if self._tls:
+            request = self._tls.wrap_socket(
+                request, server_side=True, do_handshake_on_connect=False
+            )
+        return request, address
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._guard:
@@ -238,19 +275,23 @@ class _Handler(BaseHTTPRequestHandler):
         if repository is None or service is None:
             site.count("unknown")
             self._refuse(HTTPStatus.NOT_FOUND)
-        elif not site.admits(repository, service, self.headers.get("Authorization", "")):
-            site.count("denied")
-            self._refuse(HTTPStatus.UNAUTHORIZED)
-        else:
+            return
+        status, words = site.answer(repository, service, self.headers.get("Authorization", ""))
+        if status is HTTPStatus.OK:
             self._run_backend(repository, path, service)
+        else:
+            site.count("denied")
+            self._refuse(status, words)
 
-    def _refuse(self, status: HTTPStatus) -> None:
+    def _refuse(self, status: HTTPStatus, words: str = "") -> None:
         self.close_connection = not self._body.drain() or self.close_connection
         self.send_response(status)
         if status is HTTPStatus.UNAUTHORIZED:
             self.send_header("WWW-Authenticate", 'Basic realm="git"')
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Type", "text/plain")  # what git shows to people
+        self.send_header("Content-Length", str(len(words)))
         self.end_headers()
+        self.wfile.write(words.encode("ascii"))
 
     def _run_backend(self, repository: _Repository, path: str, service: str) -> None:
         pieces = iter(self._body)

@@ -3,6 +3,8 @@
 import time
 from typing import Any
 
+import httpx
+
 from windlass.domain.errors import Unavailable
 from windlass.targets.airflow import AirflowClient
 
@@ -10,12 +12,22 @@ _DONE = ("success", "failed")
 
 
 class DemoAirflow(AirflowClient):
-    """The same client, as a user who may trigger runs."""
+    """The same client, as a user who may trigger runs; it waits for an Airflow that shares two
+    cores with everything else."""
+
+    def __init__(self, url: str, username: str, password: str) -> None:
+        super().__init__(url, username, password)
+        self._http.timeout = httpx.Timeout(60)
 
     def trigger(self, dag_id: str) -> str:
         """Start a run; its id."""
         path = f"/api/v2/dags/{dag_id}/dagRuns"
         return str(self._call("POST", path, body={"logical_date": None}).json()["dag_run_id"])
+
+    def clear(self, dag_id: str, run_id: str) -> None:
+        """Run every task of a run once more, with the code that the run began with."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/clear"
+        self._call("POST", path, body={"dry_run": False, "only_failed": False})
 
     def get_run(self, dag_id: str, run_id: str) -> dict[str, Any]:
         """The run as Airflow shows it; `bundle_version` is the release it runs on."""
@@ -40,6 +52,10 @@ class DemoAirflow(AirflowClient):
             "/xcomEntries/return_value"
         )
         return self._call("GET", path).json()["value"]
+
+    def pause(self, dag_id: str) -> None:
+        """Have Airflow run nothing of the DAG."""
+        self._call("PATCH", f"/api/v2/dags/{dag_id}", body={"is_paused": True})
 
     def tags(self, dag_id: str) -> list[str]:
         """The tags of a DAG, in order."""

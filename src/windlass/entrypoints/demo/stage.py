@@ -1,8 +1,10 @@
 """What demo, benchmark and acceptance tests stand on, for real and on loopback only: a Git server,
 Windlass as `windlass up` runs it, and an Airflow. All of it is stopped for certain."""
 
+import os
 import secrets
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Mapping
@@ -14,20 +16,21 @@ from typing import Self
 
 import httpx
 
-from windlass.app import embedded_postgres, make_home, store_of
+from windlass.app import release_key_of, store_of
+from windlass.domain.environment import Environment
 from windlass.domain.errors import Invalid, Unavailable
+from windlass.domain.statement import key_text
 from windlass.entrypoints.cli.client import Client
 from windlass.entrypoints.demo.airflow import LocalAirflow
 from windlass.entrypoints.demo.gitserver import GitHttpServer
 from windlass.entrypoints.demo.questions import DemoAirflow
-from windlass.entrypoints.processes import ChildProcess, free_port, run_to_end, stop_all
+from windlass.entrypoints.processes import ChildProcess, Command, free_port, run_to_end, stop_all
 from windlass.entrypoints.running import part_commands
-from windlass.entrypoints.web.server import ensure_token
+from windlass.home import embedded_postgres, ensure_token, make_home
 from windlass.settings import Settings, load_settings, process_environment
-from windlass.stack.airflow import airflow_settings, bundle_names
+from windlass.stack.airflow import Mounted, airflow_settings
 
 USER = "ci"
-BUNDLES = 8
 
 
 class Ground:
@@ -37,18 +40,22 @@ class Ground:
     entering fails half way.
     """
 
+    bundles = 8
+
     def __init__(self) -> None:
         # Any account may enter it: as root, the database runs as another one.
         self.folder = Path(tempfile.mkdtemp(prefix="windlass-demo-"))
         self.folder.chmod(0o711)
         self.settings: Settings = load_settings(
-            home=self.folder / "windlass", api_port=free_port(), bundles=BUNDLES
+            home=self.folder / "windlass", api_port=free_port(), bundles=self.bundles
         )
         self.password = secrets.token_urlsafe(12)
         self.git = GitHttpServer(
             self.folder / "git", username=USER, password=self.password, env=process_environment()
         )
+        self._postgres = embedded_postgres(self.settings)
         self._parts: dict[str, ChildProcess] = {}
+        self._commands: dict[str, Command] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -80,6 +87,10 @@ class Ground:
         """Every process of Windlass that runs now, but for the database."""
         return frozenset().union(*(part.pids() for part in self._parts.values()))
 
+    def pid_of(self, part: str) -> int:
+        """The process of a part of Windlass, `api` or `worker`."""
+        return self._parts[part].pid
+
     def ended_part(self) -> str | None:
         """The name of a part of Windlass that ended by itself, or None."""
         return next((name for name, part in self._parts.items() if not part.is_alive), None)
@@ -88,22 +99,48 @@ class Ground:
         """The last lines that a part of Windlass logged."""
         return self._parts[part].log_tail(10)
 
+    def start_windlass(self) -> None:
+        """Start the database, the API and the worker; on return the API answers. Harmless while
+        they run. Raises Unavailable DEMO005 where it does not answer.
+        """
+        if self._parts:
+            return
+        self._postgres.start()
+        extra = {**self._variables(), "WINDLASS_FILE": os.devnull}  # none of this folder's
+        commands = part_commands(self.settings, extra=extra, logs=self.folder)
+        self._commands = commands
+        self._parts = {name: ChildProcess(command) for name, command in commands.items()}
+        self._await_api()
+
+    def kill(self, part: str) -> None:
+        """Kill a part of Windlass, `api` or `worker`, as a crash would."""
+        os.kill(self.pid_of(part), signal.SIGKILL)
+        self._parts[part].wait(10)
+
+    def start_again(self, part: str) -> None:
+        """Start a part that ended, as `windlass up` would; on return the API answers."""
+        self._parts[part] = ChildProcess(self._commands[part])
+        self._await_api()
+
+    def stop_windlass(self) -> None:
+        """End the API, the worker and the database; harmless when stopped."""
+        parts, self._parts = list(self._parts.values()), {}
+        try:
+            stop_all(parts, grace_s=20)
+        finally:
+            self._postgres.stop()
+
     def _start(self, stack: ExitStack) -> None:
         make_home(self.settings.home)
         ensure_token(self.settings.token_file)
-        postgres = embedded_postgres(self.settings)
-        stack.callback(postgres.stop)
-        postgres.start()
         stack.enter_context(self.git)
-        commands = part_commands(self.settings, extra=self._variables(), logs=self.folder)
-        stack.callback(lambda: stop_all(self._parts.values(), grace_s=20))
-        self._parts = {name: ChildProcess(command) for name, command in commands.items()}
-        self._await_api()
+        stack.callback(self.stop_windlass)
+        self.start_windlass()
 
     def _variables(self) -> dict[str, str]:
         """The settings of the API and the worker, beside home and port."""
         return {
-            "WINDLASS_BUNDLES": str(BUNDLES),
+            "WINDLASS_BUNDLES": str(self.bundles),
             "WINDLASS_ALLOWED_HOSTS": "127.0.0.1",
             "WINDLASS_LOG_FORMAT": "json",
         }
@@ -127,8 +164,9 @@ class Stage(Ground):
     """The ground with a real Airflow beside it. Raises Invalid DEMO004 where there is none."""
 
     def __init__(self, airflow_python: Path | None) -> None:
-        self.airflow_python = _find_airflow(airflow_python)
+        self.airflow_python = find_airflow(airflow_python)
         super().__init__()
+        make_home(self.settings.home)  # the release key lies there, which Airflow is told
         self.airflow = LocalAirflow(
             self.folder / "airflow",
             python=self.airflow_python,
@@ -165,11 +203,17 @@ class Stage(Ground):
             "WINDLASS_AIRFLOW_PYTHON": str(self.airflow_python),
         }
 
+    def _mount(self) -> Path:
+        """Where Airflow finds the store."""
+        return store_of(self.settings).root
+
     def _airflow_settings(self) -> dict[str, str]:
         wanted = airflow_settings(
-            store=store_of(self.settings).root,
+            source=Mounted(self._mount()),
             environment=self.settings.environment,
-            bundles=bundle_names(BUNDLES),
+            bundles=Environment(self.settings.environment, bundles=self.bundles).pool,
+            public_key=key_text(release_key_of(self.settings).public),
+            storage=self.folder / "airflow" / "bundles",
         )
         return {
             **{setting.variable: setting.value for setting in wanted},
@@ -221,7 +265,7 @@ class Clone:
         return self.url.split("/")[2]
 
 
-def _find_airflow(given: Path | None) -> Path:
+def find_airflow(given: Path | None) -> Path:
     """The interpreter to run Airflow with: the one given, set, or made by `make setup`."""
     python = given or load_settings().airflow_python or Path(".venv-airflow/bin/python")
     if python.exists():

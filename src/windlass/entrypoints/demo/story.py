@@ -84,7 +84,6 @@ class Story:
             "namespace": "company",
             "sync_interval": "1s",
             "auth": {"username": USER, "password": self._stage.password},
-            "actor": "demo",
         }
         self._stage.client.post("/api/v1/repositories", body)
         self._tell("added", f"windlass repo add {self._clone.url} --username {USER} …")
@@ -113,7 +112,7 @@ class Story:
 
         self._title("A rollback: one command, a new release with the old content")
         self._since = datetime.now(UTC)
-        body = {"reason": "the new rate is wrong", "actor": "demo"}
+        body = {"reason": "the new rate is wrong"}
         self._stage.client.post(f"{ADDRESS}/rollback", body)
         self._tell("asked", f'windlass release rollback {NAME} --reason "the new rate is wrong"')
         self._see_run(self._see_live(content_of=good), total=900.0)
@@ -137,7 +136,9 @@ class Story:
         if revision:
             self._tell_event(*NOTICED)
             self._tell_event("revision:fetched", "fetched", "into the mirror")
-            self._tell_event("verdict:allowed", "checked", "intake and syntax find nothing")
+            self._tell_event(
+                "verdict:allowed", "checked", "nothing denies, every DAG file is imported"
+            )
         published = f"#{release}, bundle {found['bundle']} points to it"
         self._tell_event("release:published", "released", published)
         self._expect_dags(orders=release)

@@ -1,62 +1,108 @@
 """The JSON API: typed, one bearer token, errors as `Problem`."""
 
-import hmac
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from http import HTTPStatus
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
 
 from windlass import __version__
 from windlass.database.history import list_events
-from windlass.database.repositories import get_repository, list_repository_names
-from windlass.database.status import get_status, list_releases
+from windlass.database.repositories import get_past_repository
+from windlass.database.status import get_status, list_releases, list_statuses
 from windlass.domain.errors import AppError, Forbidden, Invalid, Unavailable
 from windlass.domain.events import Event
 from windlass.domain.release import ReleaseId
+from windlass.domain.wording import complaint
 from windlass.engine.context import Context, log
+from windlass.engine.receive import Receiver
 from windlass.engine.register import Registration, add, request_rollback, request_sync
 from windlass.entrypoints.failures import http_status
+from windlass.entrypoints.web.audit import audit_router
+from windlass.entrypoints.web.callers import Actor, token_check
+from windlass.entrypoints.web.calls import calls_router
+from windlass.entrypoints.web.credentials import (
+    connections_router,
+    credentials_router,
+    keys_router,
+)
+from windlass.entrypoints.web.declaration import declaration_router
+from windlass.entrypoints.web.environments import environments_router
+from windlass.entrypoints.web.explain import explain_router
+from windlass.entrypoints.web.health import health_router
+from windlass.entrypoints.web.holds import add_holds
+from windlass.entrypoints.web.inventory import inventory_router
+from windlass.entrypoints.web.lifecycle import add_lifecycle
+from windlass.entrypoints.web.metrics import metrics_router
 from windlass.entrypoints.web.models import (
+    AUTH_TAGS,
+    PROBLEMS,
     EventOut,
-    HealthOut,
     Problem,
     ReleaseOut,
     RepositoryIn,
     RepositoryOut,
     RollbackIn,
     RollbackOut,
+    SyncIn,
     SyncOut,
 )
+from windlass.entrypoints.web.parameters import Limit, Name
+from windlass.entrypoints.web.policies import policies_router
+from windlass.entrypoints.web.reference import describe, reference_router
+from windlass.entrypoints.web.releases import add_releases
+from windlass.entrypoints.web.reports import (
+    add_reports,
+    add_trials,
+    reports_router,
+    rules_router,
+)
+from windlass.entrypoints.web.reviews import add_reviews
+from windlass.entrypoints.web.webhooks import add_webhooks, webhooks_router
 
-Limit = Annotated[int, Query(ge=1, le=200)]
-Name = Annotated[str, Path(max_length=500, pattern=r"^[^\x00]*$")]  # what a query can hold
-_PROBLEMS: dict[int | str, dict[str, object]] = {
-    # In our words: Python 3.13 has another phrase for 422 than 3.12.
-    401: {"model": Problem, "description": "The token is missing or wrong"},
-    404: {"model": Problem, "description": "There is no such thing"},
-    409: {"model": Problem, "description": "The state forbids it"},
-    422: {"model": Problem, "description": "The request must be corrected"},
-    503: {"model": Problem, "description": "Something outside is away; try again later"},
-}
-_bearer = HTTPBearer(auto_error=False, description="The token of HOME/api-token.")
 
-
-def create_api(context: Context, *, token: str, environment: str, sync_interval: str) -> FastAPI:
-    """The API over a context. `token` is what every call below /api must show; `environment` and
-    `sync_interval` are for repositories that do not say theirs."""
+def create_api(
+    context: Context,
+    *,
+    token: str,
+    environment: str,
+    sync_interval: str,
+    metrics_token: str | None = None,
+) -> FastAPI:
+    """The API over a context. `token` is what every call below /api must show, `metrics_token` what
+    one of /metrics must, where there is one; `environment` and `sync_interval` are for repositories
+    that do not say theirs."""
+    receiver = Receiver(context)
     api = FastAPI(
+        lifespan=_answers_the_last(receiver),
         title="Windlass",
         version=__version__,
         description="Hauls DAGs from Git into Apache Airflow: checked, versioned, reversible.",
-        docs_url=None,  # its pages would come from another host
+        docs_url=None,  # its page would load from another host: reference.py has ours
         redoc_url=None,
     )
-    api.include_router(_health(context))
+    api.include_router(calls_router(receiver))  # first: routers are looked through in order
+    api.include_router(health_router(context))
+    api.include_router(reference_router())
     api.include_router(_repositories(context, environment, sync_interval, token))
+    api.include_router(environments_router(context, token))
+    api.include_router(inventory_router(context, token))
+    api.include_router(credentials_router(context, token))
+    api.include_router(keys_router(context, token))
+    api.include_router(connections_router(context, token))
+    api.include_router(declaration_router(context, token))
+    api.include_router(audit_router(context, token))
+    api.include_router(explain_router(context, token))
+    api.include_router(policies_router(context, token))
+    api.include_router(reports_router(context, token))
+    api.include_router(rules_router())
+    api.include_router(webhooks_router(context, token))
+    api.include_router(metrics_router(context.database, metrics_token))
+    describe(api)
     api.add_exception_handler(AppError, _answer_app_error)
     api.add_exception_handler(RequestValidationError, _answer_bad_request)
     api.add_exception_handler(HTTPException, _answer_http_error)
@@ -64,61 +110,52 @@ def create_api(context: Context, *, token: str, environment: str, sync_interval:
     return api
 
 
-def _health(context: Context) -> APIRouter:
-    router = APIRouter(tags=["health"])
+def _answers_the_last(receiver: Receiver) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await asyncio.to_thread(receiver.close)
 
-    @router.get("/healthz")
-    def healthz() -> HealthOut:
-        """The process answers."""
-        return HealthOut(status="ok")
-
-    @router.get("/readyz", responses={503: {"model": Problem}})
-    def readyz() -> HealthOut:
-        """The database answers too."""
-        with context.database.transaction() as connection:
-            list_repository_names(connection)
-        return HealthOut(status="ready")
-
-    return router
+    return lifespan
 
 
 def _repositories(context: Context, environment: str, sync_interval: str, token: str) -> APIRouter:
-    def check_token(
-        given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-    ) -> None:
-        shown = given.credentials if given else ""
-        if not hmac.compare_digest(shown.encode(), token.encode()):
-            raise HTTPException(HTTPStatus.UNAUTHORIZED)
-
     router = APIRouter(
         prefix="/api/v1/repositories",
         tags=["repositories"],
-        dependencies=[Depends(check_token)],
-        responses=_PROBLEMS,
+        dependencies=[Depends(token_check(token))],
+        responses=PROBLEMS,
     )
 
     @router.get("")
     def list_all() -> list[RepositoryOut]:
         """All repositories, by name."""
         with context.database.transaction() as connection:
-            names = list_repository_names(connection)
-            return [RepositoryOut.of(get_status(connection, name)) for name in names]
+            return [RepositoryOut.of(status) for status in list_statuses(connection)]
 
     @router.post("", status_code=HTTPStatus.CREATED)
-    def add_one(given: RepositoryIn) -> RepositoryOut:
-        """Add a repository; its remote is asked for the branch first."""
+    def add_one(given: RepositoryIn, actor: Actor) -> RepositoryOut:
+        """Add a repository; its remote is asked for the ref first."""
         registration = Registration(
             url=given.url,
             name=given.name,
             namespace=given.namespace,
             environment=given.environment or environment,
             branch=given.branch,
+            tag=given.tag,
+            tag_pattern=given.tag_pattern,
+            commit=given.commit,
             path=given.path,
             sync_interval=given.sync_interval or sync_interval,
-            username=given.auth.username if given.auth else None,
-            password=given.auth.password.get_secret_value() if given.auth else None,
+            login=given.auth.login() if given.auth else None,
+            credential=given.credential,
+            options={
+                "on_rewrite": given.on_rewrite,
+                "submodules": given.submodules,
+                **given.options,
+            },
         )
-        repository = add(context, registration, actor=given.actor)
+        repository = add(context, registration, actor=actor)
         with context.database.transaction() as connection:
             return RepositoryOut.of(get_status(connection, repository.name))
 
@@ -132,28 +169,45 @@ def _repositories(context: Context, environment: str, sync_interval: str, token:
     def events(name: Name, limit: Limit = 50) -> list[EventOut]:
         """What happened to a repository: the newest events, oldest first."""
         with context.database.transaction() as connection:
-            repository = get_repository(connection, name)
+            repository = get_past_repository(connection, name)
             return [EventOut.of(e) for e in list_events(connection, repository.id, limit)]
 
     @router.get("/{name}/releases")
     def releases(name: Name, limit: Limit = 50) -> list[ReleaseOut]:
         """The newest releases of a repository, newest first."""
         with context.database.transaction() as connection:
-            repository = get_repository(connection, name)
+            repository = get_past_repository(connection, name)
             return [ReleaseOut.of(r) for r in list_releases(connection, repository.id, limit)]
 
     @router.post("/{name}/sync", status_code=HTTPStatus.ACCEPTED)
-    def sync(name: Name) -> SyncOut:
-        """Ask for a sync now."""
-        return SyncOut(queued=request_sync(context, name))
+    def sync(name: Name, given: SyncIn | None = None) -> SyncOut:
+        """Ask for a sync now. A commit that is named and that the remote does not show yet is asked
+        for again within 8 s; then `revision:missing` tells that it is not there."""
+        return SyncOut(queued=request_sync(context, name, given.revision if given else None))
 
     @router.post("/{name}/rollback", status_code=HTTPStatus.ACCEPTED)
-    def rollback(name: Name, given: RollbackIn) -> RollbackOut:
-        """Ask for a new release with the content of an older one; quarantines the current."""
+    def rollback(name: Name, given: RollbackIn, actor: Actor) -> RollbackOut:
+        """Ask for a new release with the content of an older one; quarantines the current. What
+        today's policy and inventory would deny is refused, unless it is overridden."""
         to = ReleaseId(given.to) if given.to is not None else None
-        target = request_rollback(context, name, to, actor=given.actor, reason=given.reason)
+        target = request_rollback(
+            context,
+            name,
+            to,
+            actor=actor,
+            reason=given.reason,
+            hold=given.hold,
+            override=given.override,
+        )
         return RollbackOut(content_of=target)
 
+    add_lifecycle(router, context)
+    add_holds(router, context)
+    add_reviews(router, context)
+    add_releases(router, context)
+    add_reports(router, context)
+    add_trials(router, context)
+    add_webhooks(router, context)
     return router
 
 
@@ -173,15 +227,22 @@ async def _answer_app_error(_: Request, error: Exception) -> JSONResponse:
 async def _answer_bad_request(_: Request, error: Exception) -> JSONResponse:
     """All problems of a request at once, without its values: one of them may be a secret."""
     assert isinstance(error, RequestValidationError)
-    problems = [f"{'.'.join(str(p) for p in e['loc'][1:])}: {e['msg']}" for e in error.errors()]
-    hint = "/openapi.json describes every request."
+    problems = [
+        f"{'.'.join(str(part) for part in one['loc'][1:] if part not in AUTH_TAGS) or 'the body'} "
+        + complaint(one["type"], one["msg"], one.get("ctx", {}))
+        for one in error.errors()
+    ]
+    hint = "The command's --help, and /openapi.json, describe what is expected."
     return _answer(422, Invalid("API001", "; ".join(problems), hint))
 
 
 async def _answer_http_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == HTTPStatus.UNAUTHORIZED:
-        hint = "Send `Authorization: Bearer TOKEN`; the token is in the file api-token."
+        hint = (
+            "Send `Authorization: Bearer TOKEN`; the token is in the file api-token, for /metrics "
+            "in that of WINDLASS_METRICS_TOKEN_FILE."
+        )
         return _answer(401, Forbidden("API002", "the token is missing or wrong", hint))
     phrase = HTTPStatus(error.status_code).phrase.lower()
     return _answer(

@@ -1,20 +1,21 @@
 """Serves the API on 127.0.0.1."""
 
-import os
-import secrets
-from pathlib import Path
-
 import uvicorn
 
 from windlass.app import build_context, open_database, prepare
-from windlass.domain.errors import Invalid
+from windlass.artifacts.archive import Archives
+from windlass.entrypoints.processes import check_port
 from windlass.entrypoints.web.api import create_api
+from windlass.entrypoints.web.origin import origin_router
+from windlass.home import ensure_token
 from windlass.settings import Settings
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; requests that run then are answered first."""
-    database = open_database(settings)
+    """Serve until SIGTERM or SIGINT; requests that run then are answered first. Invalid CFG005
+    where another process has the port."""
+    check_port(settings.api_port)
+    database, metrics = open_database(settings), settings.metrics_token_file
     context = build_context(settings, database)
     prepare(settings, context)
     api = create_api(
@@ -22,7 +23,10 @@ def serve(settings: Settings) -> None:
         token=ensure_token(settings.token_file),
         environment=settings.environment,
         sync_interval=settings.sync_interval,
+        metrics_token=ensure_token(metrics) if metrics else None,
     )
+    archives = Archives(settings.home / "archives", context.store)
+    api.include_router(origin_router(context.store, archives, ensure_token(settings.origin_token)))
     config = uvicorn.Config(
         api,
         host="127.0.0.1",
@@ -34,23 +38,3 @@ def serve(settings: Settings) -> None:
     )
     uvicorn.Server(config).run()
     database.close()
-
-
-def ensure_token(path: Path) -> str:
-    """The API token of the file, made with mode 0600 where there is none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with os.fdopen(fd, "w") as file:
-            file.write(secrets.token_urlsafe(32) + "\n")
-    token = path.read_text().strip()
-    if not token:
-        raise Invalid(
-            "CFG004",
-            f"the API token file {str(path)!r} is empty",
-            "Delete it; a new one is made at the next start.",
-        )
-    return token

@@ -63,10 +63,10 @@ def test_an_age_is_how_long_ago_a_time_was(text: str | None, expected: str) -> N
 
 @pytest.mark.parametrize("state", [*SyncState, *Health])
 def test_every_state_has_a_shape_and_its_word(state: str) -> None:
-    shape, word = badge(state).split(" ")
+    shape, word = badge(state).split(" ", 1)
 
-    assert word == state.capitalize()
-    assert shape in "●◌○◆▲"
+    assert word == state.replace("_", " ").capitalize()
+    assert shape in "●◌○◆◇▲"
 
 
 @pytest.mark.parametrize(
@@ -137,6 +137,35 @@ def test_a_finding_reads_as_from_a_compiler(
     }
 
     assert finding_lines(finding) == lines
+
+
+@pytest.mark.parametrize(
+    ("excerpt", "column", "end_column", "marked"),
+    [
+        ("x = = 1", 5, 6, "    ^"),
+        ("x = = 1", 5, None, "    ^"),
+        ("xy = = 1", 1, 3, "^^"),
+        ("注文 = = 1", 6, 7, "       ^"),
+        ("e\u0301 = = 1", 6, 7, "    ^"),
+        ("x = (", 6, None, "     ^"),
+    ],
+)
+def test_carets_stand_below_what_is_meant(
+    excerpt: str, column: int, end_column: int | None, marked: str
+) -> None:
+    finding = {
+        "code": "SYN001",
+        "severity": "high",
+        "path": "a.py",
+        "line": 3,
+        "column": column,
+        "end_column": end_column,
+        "excerpt": excerpt,
+        "message": "broken",
+        "hint": "",
+    }
+
+    assert finding_lines(finding)[1:] == [f"  ▸ 3 │ {excerpt}", f"      │ {marked}"]
 
 
 def test_json_is_printed_as_the_api_gave_it(capsys: pytest.CaptureFixture[str]) -> None:

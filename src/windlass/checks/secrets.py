@@ -1,0 +1,218 @@
+"""Secrets in Python: beside names, in calls, in texts that are put together, and in comments.
+
+What is found is never shown whole: see `secret_texts.told`.
+"""
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+from windlass.checks.excerpt import with_excerpts
+from windlass.checks.formats import find_formats
+from windlass.checks.kinds import is_test
+from windlass.checks.literals import Kind, is_placeholder, key_kind, literal_kind
+from windlass.checks.module import Module
+from windlass.checks.secret_texts import (
+    Searcher,
+    Secret,
+    distinct,
+    find_pairs,
+    hints_in,
+    may_hold,
+    told,
+)
+from windlass.domain.finding import Finding
+
+_MAX_FINDINGS = 50  # of one file; the next ones say nothing new
+_MIN_TEXT = 8
+_MADE_ELSEWHERE = (ast.Name, ast.List, ast.Tuple, ast.Subscript, ast.Dict)
+# What is beside the password of a login, so that even `password="password"` is one.
+_BESIDES = frozenset({"host", "hostname", "login", "user", "username", "server", "database"})
+_BESIDES |= {"dbname", "db", "port", "account", "conn_type", "conn_id", "uid", "email"}
+_PAIRS = frozenset({"auth", "basic_auth", "http_auth", "credentials", "proxy_auth"})
+_LOGINS = frozenset({"HTTPBasicAuth", "HTTPDigestAuth", "HTTPProxyAuth", "BasicAuth", "login"})
+_LOGINS |= {"PlainCredentials", "PlainAuthProvider", "basic_auth"}
+_DEFAULTS = frozenset({"getenv", "get", "pop"})
+_SETTERS = frozenset({"set", "putenv", "setenv", "setdefault"})
+_NO_SECRET_OF = frozenset({"Secret", "Param", "Column", "Field", "StructField", "SchemaField"})
+
+_Found = Iterator[tuple[ast.expr | int, Secret]]
+"""Each secret with its node, or with its line."""
+
+
+def check_secrets(module: Module) -> list[Finding]:
+    """The credentials that are written into one Python file."""
+    source = module.content.decode("utf-8-sig", "replace")
+    reader = _Reader(module, source)
+    if not reader.may_find:
+        return []
+    secrets: list[Secret] = []
+    columns: dict[tuple[int, str], int] = {}
+    for where, secret in reader.find():
+        line = secret.line + (where if isinstance(where, int) else where.lineno)
+        secrets.append(replace(secret, line=line, is_mild=secret.is_mild or is_test(module.path)))
+        if not isinstance(where, int) and not secret.line:
+            columns[line, secret.value] = module.place(where).column
+    kept = distinct(secrets)[:_MAX_FINDINGS]
+    findings = [told(module.path, s, s.line, columns.get((s.line, s.value))) for s in kept]
+    shown = with_excerpts(findings, module.content)
+    return [_without(one, secret.value) for one, secret in zip(shown, kept, strict=True)]
+
+
+def _without(finding: Finding, value: str) -> Finding:
+    """No excerpt where it shows a part of the secret, whatever quoting made it do so."""
+    parts = {value[i : i + 5] for i in range(max(1, min(len(value), 500) - 4))}
+    is_shown = any(part in finding.excerpt for part in parts)
+    return replace(finding, excerpt="") if is_shown else finding
+
+
+class _Reader:
+    def __init__(self, module: Module, source: str) -> None:
+        self.module = module
+        self.source = source
+        self.text = module.names.folder.text
+        self._comments = [
+            (number, at, line[at:])
+            for number, line in enumerate(source.split("\n"), 1)
+            if (at := line.find("#")) >= 0
+        ]
+        comments = "\n".join([comment for _, _, comment in self._comments])
+        self._hints = hints_in(comments.lower())
+        texts = "\n".join([text for _, text in module.names.texts])
+        self.searcher = Searcher(f"{texts}\n{comments}")
+
+    @property
+    def may_find(self) -> bool:
+        """Whether there may be anything: names of secrets stand in the code between texts too."""
+        if self.searcher.has_formats or self._hints or may_hold(self.source.lower()):
+            return True
+        names = self.module.names
+        return any(may_hold(text.lower()) for _, text in (*names.made, *names.broken))
+
+    def find(self) -> _Found:
+        yield from self._in_texts()
+        for call in self.module.all(ast.Call):
+            yield from self._in_call(call)
+        for dictionary in self.module.all(ast.Dict):
+            for key, value in zip(dictionary.keys, dictionary.values, strict=True):
+                yield from self._beside(key, value)
+        for target, given in self._assignments():
+            yield from self._assigned(target, given)
+        for arguments in self.module.all(ast.arguments):
+            yield from self._in_defaults(arguments)
+        yield from self._in_comments()
+
+    def _in_texts(self) -> _Found:
+        if self.searcher.has_formats:
+            for name, at, value in find_formats(self.source):
+                yield self.source.count("\n", 0, at) + 1, Secret.formatted(name, value)
+        for node, text in self.module.names.texts:
+            if len(text) >= _MIN_TEXT:
+                for secret in self.searcher.find(text):
+                    yield node, secret
+
+    def _in_call(self, call: ast.Call) -> _Found:
+        function = call.func
+        name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+        if call.keywords and name not in _NO_SECRET_OF:
+            yield from self._in_keywords(call)
+        if len(call.args) != 2:
+            return
+        if name in _LOGINS:
+            yield from self._pair(call.args)
+        elif name in _SETTERS:
+            yield from self._beside(*call.args)
+        elif name in _DEFAULTS:
+            yield from self._fallback(*call.args)
+
+    def _in_keywords(self, call: ast.Call) -> _Found:
+        is_login = any(keyword.arg in _BESIDES for keyword in call.keywords)
+        for keyword in call.keywords:
+            if keyword.arg in _PAIRS and isinstance(keyword.value, ast.Tuple):
+                yield from self._pair(keyword.value.elts)
+            elif keyword.arg in ("default", "default_var") and call.args:
+                yield from self._fallback(call.args[0], keyword.value)
+            elif keyword.arg and keyword.arg != "secret":  # the name of one, in Kubernetes
+                yield from self._named(keyword.arg, keyword.value, is_login=is_login)
+
+    def _fallback(self, key: ast.expr, value: ast.expr) -> _Found:
+        """`os.getenv("DB_PASSWORD", "…")`: what is used where the variable is not set."""
+        for node, secret in self._beside(key, value):
+            yield node, replace(secret, is_mild=secret.is_weak)
+
+    def _pair(self, nodes: Sequence[ast.expr]) -> _Found:
+        """A user and a password beside each other."""
+        texts = [self.text(node) or "" for node in nodes]
+        if len(texts) != 2 or not all(texts) or any(c.isspace() for c in "".join(texts)):
+            return
+        if not is_placeholder(texts[1]) and not is_placeholder(texts[0]):
+            yield nodes[1], Secret("the password of a login", texts[1])
+
+    def _beside(self, key: ast.expr | None, value: ast.expr) -> _Found:
+        name = self.text(key)
+        if name and len(name) <= 100:
+            yield from self._named(name, value)
+
+    def _assignments(self) -> Iterator[tuple[ast.expr, ast.expr]]:
+        for statement in self.module.all(ast.Assign):
+            for target in statement.targets:
+                yield target, statement.value
+        for one in self.module.all(ast.AnnAssign):
+            if one.value is not None:
+                yield one.target, one.value
+
+    def _assigned(self, target: ast.expr, value: ast.expr) -> _Found:
+        if isinstance(target, ast.Name):
+            yield from self._named(target.id, value)
+        elif isinstance(target, ast.Attribute):
+            yield from self._named(target.attr, value)
+        elif isinstance(target, ast.Subscript):
+            yield from self._beside(target.slice, value)
+        elif isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+            for one, given in zip(target.elts, value.elts, strict=False):
+                yield from self._assigned(one, given)
+
+    def _in_defaults(self, arguments: ast.arguments) -> _Found:
+        names = [*arguments.posonlyargs, *arguments.args]
+        pairs = list(zip(reversed(names), reversed(arguments.defaults), strict=False))
+        only = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+        pairs += [(one, default) for one, default in only if default is not None]
+        for argument, default in pairs:
+            yield from self._named(argument.arg, default)
+
+    def _named(self, name: str, value: ast.expr, *, is_login: bool = False) -> _Found:
+        if isinstance(value, _MADE_ELSEWHERE):
+            return  # what it is made of is judged where it is written
+        if key_kind(name) is None:
+            return
+        text = self.text(value)
+        if not text:
+            return
+        kind = literal_kind(name, text)
+        if is_login and name == "password" and text.strip().lower() == "password":
+            kind = Kind.WEAK
+        if kind is not None:
+            yield value, Secret.named(name, text, kind)
+
+    def _in_comments(self) -> _Found:
+        for number, start, comment in self._comments if self._hints else ():
+            if not may_hold(comment.lower(), self._hints):
+                continue
+            found = (*find_pairs(comment), *self.searcher.find(comment))
+            if found and not self._is_in_text((number, start)):
+                yield from ((number, replace(one, is_mild=one.is_weak)) for one in found)
+
+    def _is_in_text(self, at: tuple[int, int]) -> bool:
+        return any(start <= at < end for start, end in self._spans)
+
+    @cached_property
+    def _spans(self) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+        """Where the texts of the file begin and end."""
+        texts: list[ast.expr] = [
+            n for n in self.module.all(ast.Constant) if isinstance(n.value, str | bytes)
+        ]
+        texts += self.module.all(ast.JoinedStr)
+        return [
+            ((n.lineno, n.col_offset), (n.end_lineno or 0, n.end_col_offset or 0)) for n in texts
+        ]

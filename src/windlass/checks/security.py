@@ -1,0 +1,384 @@
+"""Security: what does harm in Airflow, by what it is called and by when it runs.
+
+Code that only a task runs is judged more mildly than code that Airflow runs at every import.
+"""
+
+import ast
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from windlass.checks.dangers import (
+    CALLS,
+    DATABASE,
+    DATABASE_NAMES,
+    EVALUATES,
+    LAST_PARTS,
+    LOADS,
+    PROCESS,
+    QUERIES,
+    REQUEST,
+    SHELL,
+    SOCKET,
+    Danger,
+)
+from windlass.checks.folding import DECODING
+from windlass.checks.kinds import is_test_module
+from windlass.checks.module import Module, Scope
+from windlass.checks.naming import Meaning
+from windlass.checks.phrases import check_phrases
+from windlass.domain.finding import Finding, FindingType, Severity
+
+_MAX_FINDINGS = 100  # of one file; the next ones say nothing new
+_BUILTINS = frozenset({"eval", "exec", "exit", "quit", "getattr", "setattr", "__import__", "print"})
+_REFERENCES = frozenset({"eval", "exec", "os.system", "os.popen", "subprocess.getoutput"})
+_REFERENCED = frozenset(name.rpartition(".")[2] for name in _REFERENCES)
+_JUDGED = CALLS.keys() | {"getattr", "__import__", "setattr", "print"}
+_JUDGED |= {"yaml.load", "yaml.load_all", "numpy.load"}
+_EXITS = frozenset({"exit", "quit", "sys.exit", "os._exit"})  # at the top, STR010 tells of them
+_ODD, _PLACES = (ast.Call, ast.Subscript), (ast.Attribute, ast.Subscript)
+_TWISTS = frozenset({"__globals__", "__builtins__", "__subclasses__", "__code__", "__reduce_ex__"})
+_ANCESTRY = frozenset({"__class__", "__base__", "__bases__", "__mro__"})
+_OPEN_MODULES = frozenset({"os", "subprocess", "builtins", "sys", "socket", "ctypes", "shutil"})
+# The options that hold secrets, by Airflow's configuration reference.
+_SECRET_OPTIONS = frozenset({"fernet_key", "secret_key", "jwt_secret", "sql_alchemy_conn"})
+_SECRET_OPTIONS |= {"sql_alchemy_conn_async", "result_backend", "broker_url", "smtp_password"}
+_SECRET_OPTIONS |= {"flower_basic_auth", "backend_kwargs", "bind_password"}
+_SECRET_VARIABLE = re.compile(
+    rf"__(?:{'|'.join(sorted(_SECRET_OPTIONS))})(?:_CMD)?$", re.IGNORECASE
+)
+_PROGRAMS = frozenset({"sh"})  # the package of that name makes a function of every program
+_CONF = ("airflow.configuration.", "airflow.sdk.configuration.")
+_CONF_GET = frozenset({"get", "get_mandatory_value", "getsection", "as_dict", "get_or_raise"})
+
+
+def check_security(module: Module) -> list[Finding]:
+    """The dangerous operations of one Python file."""
+    found: list[Finding] = []
+    for one in _Security(module).findings():
+        found.append(one)
+        if len(found) == _MAX_FINDINGS:
+            break
+    return found
+
+
+class _Security:
+    def __init__(self, module: Module) -> None:
+        self.module = module
+        self.names = module.names
+        self.text = module.names.folder.text
+        bound = {name for name, meaning in self.names.bound() if meaning.name in _REFERENCES}
+        self._referenced = _REFERENCED | bound
+
+    def findings(self) -> Iterator[Finding]:
+        looks: list[tuple[type, Callable[[Scope, Any], Iterator[Finding]]]] = [
+            (ast.Call, self._check_call),
+            (ast.Attribute, self._check_twist),
+            (ast.Subscript, self._check_item),
+            (ast.Assign, self._check_assignment),
+            (ast.While, self._check_loop),
+            (ast.Raise, self._check_raise),
+        ]
+        for scope in self.module.scopes:
+            for kind, look in looks:
+                for node in scope.nodes.get(kind, ()):
+                    yield from look(scope, node)
+        yield from self._check_database()
+        yield from check_phrases(self.module)
+
+    def _check_call(self, scope: Scope, call: ast.Call) -> Iterator[Finding]:
+        function = call.func
+        yield from self._check_references(scope, call)
+        if isinstance(function, ast.Name):
+            if function.id not in _BUILTINS and not self.names.is_known(function.id):
+                return
+        elif isinstance(function, ast.Attribute):
+            if function.attr in _CONF_GET:
+                yield from self._check_conf(call, function)
+            if function.attr in ("get", "getenv", "pop"):
+                yield from self._check_variable(call, call.args[:1])
+            if self.names.is_bound_to(getattr(function.value, "id", None), _PROGRAMS):
+                at_import = self.module.running.reaches(scope, call)
+                yield from self._danger(call, f"sh.{function.attr}", PROCESS, at_import=at_import)
+                return
+            has_odd_owner = isinstance(function.value, _ODD)
+            if function.attr not in LAST_PARTS and not has_odd_owner:
+                return
+        meaning = self.names.meaning(function)
+        if meaning is None or not _is_judged(meaning.name) or self.module.running.is_never(call):
+            return
+        is_told = scope is self.module.top and b"airflow" in self.module.content.lower()
+        if not (is_told and meaning.name in _EXITS):
+            at_import = self.module.running.reaches(scope, call)
+            yield from self._check_meaning(call, meaning, at_import=at_import)
+
+    def _check_meaning(
+        self, call: ast.Call, meaning: Meaning, *, at_import: bool
+    ) -> Iterator[Finding]:
+        name = meaning.name
+        danger = self._danger_of(call, name)
+        if name in ("getattr", "__import__"):
+            yield from self._check_dynamic(call, name, at_import=at_import)
+        elif name == "setattr" and call.args:
+            yield from self._check_patch(call, call.args[0])
+        elif name == "print" or name.startswith("logging."):
+            yield from self._check_printed(call)
+        if danger is not None and meaning.hidden:
+            severity = Severity.HIGH if at_import or danger.in_task else Severity.MEDIUM
+            severity = Severity.HIGH if danger is PROCESS else severity
+            yield self._hidden(call, f"{name} is reached by another name", severity)
+        elif danger is EVALUATES and self._is_decoded(call):
+            yield self._hidden(call, f"{name}(…) runs text that nobody can read before")
+        elif danger in (SOCKET, REQUEST) and self._gives_environment(call):
+            yield self._given_away(call, name)
+        elif danger is not None:
+            yield from self._danger(call, name, danger, at_import=at_import)
+
+    def _danger_of(self, call: ast.Call, name: str) -> Danger | None:
+        """What a call does, by its name and by what it is given."""
+        danger = CALLS.get(name)
+        if name in ("yaml.load", "yaml.load_all"):
+            return LOADS if _is_unsafe_yaml(call) else None
+        if name == "numpy.load":
+            return LOADS if _is_true(call, "allow_pickle") else None
+        return SHELL if danger is PROCESS and _has_shell(call) else danger
+
+    def _danger(
+        self, node: ast.AST, name: str, danger: Danger, *, at_import: bool
+    ) -> Iterator[Finding]:
+        severity = danger.at_import if at_import else danger.in_task
+        if severity is not None and danger is QUERIES:
+            severity = self._in_test(severity)
+        if severity is not None:
+            when = "while Airflow imports the file" if at_import else "in a task"
+            said = f"{name}(…) {danger.does}"
+            yield self._finding(node, danger.code, severity, f"{said}, {when}", danger.hint)
+
+    def _check_references(self, scope: Scope, call: ast.Call) -> Iterator[Finding]:
+        """`map(eval, texts)`, `Thread(target=os.system)`."""
+        given = call.args + [one.value for one in call.keywords] if call.keywords else call.args
+        for one in given:
+            last = one.id if type(one) is ast.Name else getattr(one, "attr", None)
+            meaning = self.names.meaning(one) if last in self._referenced else None
+            if meaning and meaning.name in _REFERENCES:
+                at_import = self.module.running.reaches(scope, call)
+                danger = CALLS[meaning.name]
+                yield from self._danger(one, meaning.name, danger, at_import=at_import)
+
+    def _check_dynamic(self, call: ast.Call, name: str, *, at_import: bool) -> Iterator[Finding]:
+        """A name that only running the file would tell."""
+        if not call.args:
+            return
+        if name == "__import__":
+            is_open = self.text(call.args[0]) is None
+        else:
+            owner = self.names.meaning(call.args[0])
+            is_risky = owner is not None and owner.name in _OPEN_MODULES
+            is_open = is_risky and len(call.args) > 1 and self.text(call.args[1]) is None
+        if is_open:
+            severity = Severity.HIGH if at_import else Severity.MEDIUM
+            yield self._hidden(call, f"{name}(…) takes a name that is made up as it runs", severity)
+
+    def _is_decoded(self, call: ast.Call) -> bool:
+        """Whether what is evaluated was encoded."""
+        return any(self._decodes(node) for one in call.args[:1] for node in _shallow(one))
+
+    def _decodes(self, node: ast.AST) -> bool:
+        found = self.names.folder.expression(node.id) if isinstance(node, ast.Name) else node
+        if not isinstance(found, ast.Call):
+            return False
+        name = self.names.name_of(found.func) or ""
+        is_method = isinstance(found.func, ast.Attribute) and found.func.attr == "decode"
+        return is_method or name in DECODING or name.startswith("marshal.")
+
+    def _gives_environment(self, call: ast.Call) -> bool:
+        given = (*call.args, *(keyword.value for keyword in call.keywords))
+        return any(self._is_environment(one) for one in given)
+
+    def _is_environment(self, node: ast.AST, depth: int = 0) -> bool:
+        """Whether a value holds all of the environment, not one variable of it."""
+        if isinstance(node, ast.Attribute) and self.names.name_of(node) == "os.environ":
+            return True
+        inner: list[ast.AST] = list(ast.iter_child_nodes(node))
+        if isinstance(node, ast.Subscript):
+            inner = [node.slice]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            is_whole = node.func.attr in ("copy", "items", "values")
+            inner = [*([node.func.value] if is_whole else []), *node.args, *node.keywords]
+        return depth < 6 and any(self._is_environment(one, depth + 1) for one in inner)
+
+    def _check_printed(self, call: ast.Call) -> Iterator[Finding]:
+        if any(self._is_environment(one) for one in call.args):
+            yield self._finding(
+                call,
+                "DNG020",
+                Severity.MEDIUM,
+                "the whole environment, with the connections in it, is written to the log",
+                "Write the names that you want to see.",
+            )
+
+    def _given_away(self, call: ast.Call, name: str) -> Finding:
+        return self._finding(
+            call,
+            "DNG020",
+            Severity.HIGH,
+            f"{name}(…) sends the whole environment, with the connections in it, to somebody",
+            "Send the values that are needed, by name.",
+        )
+
+    def _check_conf(self, call: ast.Call, function: ast.Attribute) -> Iterator[Finding]:
+        """`conf.get("core", "fernet_key")`."""
+        name = self.names.name_of(function) or ""
+        if not name.startswith(_CONF):
+            return
+        given = {self.text(one) for one in (*call.args, *(k.value for k in call.keywords))}
+        if given & _SECRET_OPTIONS or _is_true(call, "display_sensitive"):
+            yield self._secret_of_airflow(call, "its configuration")
+
+    def _check_item(self, scope: Scope, node: ast.Subscript) -> Iterator[Finding]:  # noqa: ARG002
+        """`os.environ["AIRFLOW__CORE__FERNET_KEY"]`."""
+        if isinstance(node.ctx, ast.Load):
+            yield from self._check_variable(node, [node.slice])
+
+    def _check_variable(self, node: ast.AST, names: Sequence[ast.expr]) -> Iterator[Finding]:
+        if b"AIRFLOW__" not in self.module.content:
+            return
+        for name in names:
+            text = self.text(name) or ""
+            if text.startswith("AIRFLOW__") and _SECRET_VARIABLE.search(text):
+                yield self._secret_of_airflow(node, "the environment")
+
+    def _secret_of_airflow(self, node: ast.AST, source: str) -> Finding:
+        return self._finding(
+            node,
+            "DNG011",
+            Severity.HIGH,
+            f"the file reads a secret of Airflow itself from {source}",
+            "Use a connection of your own: whoever has these keys has every connection.",
+        )
+
+    def _check_twist(self, scope: Scope, node: ast.Attribute) -> Iterator[Finding]:  # noqa: ARG002
+        """`().__class__.__bases__[0].__subclasses__()`, `f.__globals__["os"]`."""
+        if node.attr not in _TWISTS:
+            return
+        if node.attr in ("__subclasses__", "__reduce_ex__"):
+            owners = {one.attr for one in _shallow(node.value) if isinstance(one, ast.Attribute)}
+            if not owners & _ANCESTRY:
+                return
+        yield self._hidden(node, f"{node.attr} reaches what the file does not name")
+
+    def _check_assignment(self, scope: Scope, statement: ast.Assign) -> Iterator[Finding]:
+        for target in statement.targets:
+            if not isinstance(target, _PLACES):
+                continue
+            at_import = self.module.running.reaches(scope, statement)
+            if isinstance(target, ast.Attribute) and at_import:
+                yield from self._check_patch(statement, target.value, target.attr)
+            elif self.names.name_of(target.value) == "sys.modules":
+                severity = Severity.HIGH if at_import else Severity.MEDIUM
+                yield self._patched(statement, "sys.modules", severity)
+
+    def _check_patch(
+        self, node: ast.AST, owner: ast.expr, attr: str | None = None
+    ) -> Iterator[Finding]:
+        """Something of Airflow or of Python is replaced for everybody in the process."""
+        meaning = self.names.meaning(owner)
+        if meaning is None:
+            return
+        top, _, rest = meaning.name.partition(".")
+        last = meaning.name.rpartition(".")[2]
+        is_module = bool(rest) and isinstance(owner, ast.Attribute)
+        is_of_airflow = top == "airflow" and (last[:1].isupper() or is_module)
+        if is_of_airflow or meaning.name in ("builtins", "__builtins__"):
+            yield self._patched(node, meaning.name)
+        elif f"{meaning.name}.{attr}" in CALLS and self.names.is_known(top):
+            yield self._patched(node, f"{meaning.name}.{attr}", Severity.MEDIUM)
+
+    def _check_loop(self, scope: Scope, loop: ast.While) -> Iterator[Finding]:
+        is_endless = isinstance(loop.test, ast.Constant) and bool(loop.test.value)
+        if not is_endless or not self.module.running.reaches(scope, loop):
+            return
+        if not any(isinstance(n, ast.Break | ast.Return | ast.Raise) for n in ast.walk(loop)):
+            yield self._finding(
+                loop,
+                "DNG019",
+                Severity.HIGH,
+                "the import never ends: nothing leaves this loop",
+                "Loop in a task, or use a sensor.",
+            )
+
+    def _check_raise(self, scope: Scope, error: ast.Raise) -> Iterator[Finding]:
+        raised = error.exc.func if isinstance(error.exc, ast.Call) else error.exc
+        if isinstance(raised, ast.Name) and raised.id == "SystemExit":
+            at_import = self.module.running.reaches(scope, error)
+            yield from self._danger(error, "SystemExit", CALLS["sys.exit"], at_import=at_import)
+
+    def _check_database(self) -> Iterator[Finding]:
+        wanted = {name for name, m in self.names.bound() if m.name in DATABASE_NAMES}
+        for node in self.module.all(ast.Name) if wanted else ():
+            if node.id in wanted and isinstance(node.ctx, ast.Load):
+                yield self._database(node, node.id)
+        for one in self.module.all(ast.Attribute):
+            if one.attr in LAST_PARTS and self.names.name_of(one) in DATABASE_NAMES:
+                yield self._database(one, self.names.name_of(one) or one.attr)
+
+    def _database(self, node: ast.AST, name: str) -> Finding:
+        message = f"{name} {DATABASE.does}"
+        return self._finding(node, DATABASE.code, self._in_test(), message, DATABASE.hint)
+
+    def _in_test(self, severity: Severity = Severity.HIGH) -> Severity:
+        """The severity of what tests do with an Airflow of their own: they make and remove what
+        they need in its database, and put their own in the place of its parts."""
+        return Severity.MEDIUM if is_test_module(self.module.path) else severity
+
+    def _patched(self, node: ast.AST, name: str, severity: Severity = Severity.HIGH) -> Finding:
+        return self._finding(
+            node,
+            "DNG012",
+            self._in_test(severity),
+            f"a part of {name} is replaced for all code in Airflow's process",
+            "Derive a class of your own, or wrap the function where you call it.",
+        )
+
+    def _hidden(self, node: ast.AST, message: str, severity: Severity = Severity.HIGH) -> Finding:
+        hint = "Write the name and the code as they are; what is needed can be said plainly."
+        return self._finding(node, "DNG007", severity, message, hint)
+
+    def _finding(
+        self, node: ast.AST, code: str, severity: Severity, message: str, hint: str
+    ) -> Finding:
+        kind, path, place = FindingType.DANGEROUS_OPERATION, self.module.path, self.module.place
+        return Finding(code, severity, kind, path, message, hint, *place(node))
+
+
+def _is_judged(name: str) -> bool:
+    """Whether anything is said of a call of that name."""
+    return name in _JUDGED or name.startswith("logging.")
+
+
+def _is_true(call: ast.Call, name: str) -> bool:
+    given = next((k.value for k in call.keywords if k.arg == name), None)
+    return isinstance(given, ast.Constant) and given.value is True
+
+
+def _has_shell(call: ast.Call) -> bool:
+    """Whether a process is started through a shell, also where only running it would tell."""
+    given = next((k.value for k in call.keywords if k.arg == "shell"), None)
+    return given is not None and not (isinstance(given, ast.Constant) and not given.value)
+
+
+def _shallow(node: ast.AST, depth: int = 0) -> Iterator[ast.AST]:
+    """A node and what it is made of, a few levels deep."""
+    yield node
+    if depth < 6:
+        for child in ast.iter_child_nodes(node):
+            yield from _shallow(child, depth + 1)
+
+
+def _is_unsafe_yaml(call: ast.Call) -> bool:
+    given = next((k.value for k in call.keywords if k.arg == "Loader"), None)
+    given = call.args[1] if given is None and len(call.args) > 1 else given
+    if given is None:
+        return True
+    last = given.attr if isinstance(given, ast.Attribute) else getattr(given, "id", "")
+    return last in ("Loader", "CLoader", "UnsafeLoader", "CUnsafeLoader")

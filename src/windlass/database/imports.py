@@ -1,0 +1,79 @@
+"""What importing DAG files gave, by everything that names a result but its surroundings; and what
+running tests gave, by all that it depends on."""
+
+import json
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.engine import Connection
+
+from windlass.database import tables as t
+from windlass.domain.imported import Imported
+from windlass.domain.tested import SuiteResult
+
+_AT_A_TIME = 500
+
+
+def find_imports(connection: Connection, keys: Iterable[str]) -> dict[str, Imported]:
+    """What was kept under these keys, without the serialised DAGs; it counts as used now."""
+    text_array: Any = ARRAY(sa.Text)
+    columns = t.imported_file.c
+    query = (
+        sa.update(t.imported_file)
+        .where(columns.key == sa.func.any(sa.literal([*keys], text_array)))
+        .values(used_at=sa.func.now())
+        .returning(columns.key, columns.result)
+    )
+    return {
+        row.key: Imported.from_json(json.loads(zlib.decompress(row.result)))
+        for row in connection.execute(query)
+    }
+
+
+def keep_imports(connection: Connection, results: Mapping[str, Imported]) -> None:
+    """Keep results by key, in the place of older ones."""
+    rows = [
+        {
+            "key": key,
+            "result": zlib.compress(json.dumps(one.to_json()).encode(), level=1),
+            "dags": one.serialized,
+        }
+        for key, one in sorted(results.items())  # in one order, so that two workers do not meet
+    ]
+    query = insert(t.imported_file)
+    query = query.on_conflict_do_update(
+        index_elements=["key"],
+        set_={
+            "result": query.excluded.result,
+            "dags": query.excluded.dags,
+            "used_at": sa.func.now(),
+        },
+    )
+    for start in range(0, len(rows), _AT_A_TIME):
+        connection.execute(query, rows[start : start + _AT_A_TIME])
+
+
+def find_tested(connection: Connection, key: str) -> SuiteResult | None:
+    """What running tests gave that was kept under this key; it counts as used now."""
+    columns = t.imported_file.c
+    query = sa.update(t.imported_file).where(columns.key == key).values(used_at=sa.func.now())
+    packed = connection.execute(query.returning(columns.result)).scalar_one_or_none()
+    return SuiteResult.from_json(json.loads(zlib.decompress(packed))) if packed else None
+
+
+def keep_tested(connection: Connection, key: str, tested: SuiteResult) -> None:
+    """Keep what running tests gave, unless somebody did."""
+    result = zlib.compress(json.dumps(tested.to_json()).encode())
+    query = insert(t.imported_file).values(key=key, result=result, dags=b"")
+    connection.execute(query.on_conflict_do_nothing())
+
+
+def find_serialized(connection: Connection, key: str) -> dict[str, Any]:
+    """dag_id → the DAG as Airflow serialises it, of one result; empty where none is kept."""
+    query = sa.select(t.imported_file.c.dags).where(t.imported_file.c.key == key)
+    packed = connection.execute(query).scalar_one_or_none()
+    dags: dict[str, Any] = json.loads(zlib.decompress(packed)) if packed else {}
+    return dags

@@ -1,0 +1,258 @@
+"""What a repository may choose, stored with it as one JSON object."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from enum import StrEnum
+from functools import partial
+from typing import Any, Self
+
+from windlass.domain.errors import Invalid, join
+from windlass.domain.nearest import suggest
+from windlass.domain.paths import check_paths
+from windlass.domain.pipeline import DEFAULT_FOLDERS
+
+
+class VerdictMode(StrEnum):
+    """What a denying finding at one file denies."""
+
+    ALL = "all"  # the whole revision
+    PER_FILE = "per_file"  # that file, which keeps its last good version
+
+
+class NewDags(StrEnum):
+    """How a DAG that Airflow has not seen before begins."""
+
+    KEEP = "keep"  # as the DAG and Airflow's own settings say
+    PAUSED = "paused"
+    UNPAUSED = "unpaused"
+
+
+class OnRewrite(StrEnum):
+    """What follows when history was rewritten, a tag moved or the ref deleted."""
+
+    FOLLOW = "follow"
+    HOLD = "hold"  # until a person looked
+
+
+class Filter(StrEnum):
+    """What a fetch leaves out of history."""
+
+    NONE = "none"
+    BLOB_NONE = "blob:none"  # what files hold; of the newest revision it is fetched beside
+
+
+class OnRemoval(StrEnum):
+    """What becomes of its DAGs in Airflow when the repository is removed."""
+
+    KEEP = "keep"  # out of sight; their runs and logs stay
+    DELETE_DAGS = "delete_dags"  # with all their runs
+
+
+class OnImportError(StrEnum):
+    """What follows when Airflow cannot import what was deployed."""
+
+    KEEP = "keep"
+    ROLL_BACK = "roll_back"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The choices of one repository.
+
+    `validation` False leaves only intake, syntax and dag_id ownership, and marks every release
+    "not validated"; `import_check` False leaves DAG files unimported. `tests` runs the repository's
+    own tests, for at most `tests_limit_s` seconds. `priority`: among newcomers
+    that want one dag_id, the higher wins. `team` narrows the bundles that the repository can be
+    bound to; None takes those of no team. `pool` is Airflow's pool for the tasks that name none;
+    None leaves them in Airflow's default pool. With `require_other_approver` the author of a commit
+    may not approve its release. `depth` is how many commits of history the first fetch brings, None
+    for all. `paths` are the only folders and files below the DAG root that are deployed, in order;
+    () for all. `dag_id_prefixes` begin the ids that files build at run time: no other repository
+    may have an id that begins so. `pipelines` are the folders below the DAG root whose YAML
+    documents are compiled, () for none.
+    """
+
+    auto_deploy: bool = True
+    validation: bool = True
+    security_scan: bool = True
+    import_check: bool = True
+    tests: bool = False
+    tests_limit_s: int = 120
+    verdict_mode: VerdictMode = VerdictMode.ALL
+    new_dags: NewDags = NewDags.KEEP
+    on_rewrite: OnRewrite = OnRewrite.FOLLOW
+    on_import_error: OnImportError = OnImportError.ROLL_BACK
+    on_removal: OnRemoval = OnRemoval.KEEP
+    self_heal: bool = True
+    submodules: bool = False
+    priority: int = 0
+    team: str | None = None
+    pool: str | None = None
+    dag_id_prefix: bool = False
+    require_other_approver: bool = False
+    depth: int | None = None
+    filter: Filter = Filter.NONE
+    paths: tuple[str, ...] = ()
+    dag_id_prefixes: tuple[str, ...] = ()
+    pipelines: tuple[str, ...] = DEFAULT_FOLDERS
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether fetches leave out what files hold, until it is wanted."""
+        return self.filter is Filter.BLOB_NONE or bool(self.paths)
+
+    def to_json(self) -> dict[str, Any]:
+        """Only what differs from the defaults, so that a new default reaches every repository
+        that did not choose."""
+        default = asdict(Options())
+        return {name: value for name, value in asdict(self).items() if value != default[name]}
+
+    def changed(self, given: Mapping[str, Any]) -> "Options":
+        """These options with others in their place, as JSON gives them.
+
+        Invalid REPO014 names every option that is not known or has a bad value, and REPO021 those
+        that do not go together.
+
+        >>> DEFAULTS.changed({"verdict_mode": "per_file"}).verdict_mode
+        <VerdictMode.PER_FILE: 'per_file'>
+        """
+        problems: list[Invalid] = []
+        values: dict[str, Any] = {}
+        for name, value in given.items():
+            kind = _KINDS.get(name)
+            if name in _OWN:
+                try:
+                    values[name] = _OWN[name](value)
+                except Invalid as problem:
+                    problems.append(problem)
+            elif kind is None:
+                hint = suggest(name, _KINDS)
+                problems.append(Invalid("REPO014", f"there is no option {name!r}", hint))
+            elif not _fits(value, kind):
+                problems.append(
+                    Invalid(
+                        "REPO014", f"option {name} cannot be {value!r}: expected {_words(kind)}"
+                    )
+                )
+            else:
+                values[name] = kind(value) if issubclass(kind, StrEnum) else value
+        if problems:
+            raise join(problems)
+        return check_together(replace(self, **values))
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Self:
+        """The inverse of `to_json`; a name that is not known any more is passed over."""
+        kinds: dict[str, Callable[[Any], Any]] = {
+            "verdict_mode": VerdictMode,
+            "new_dags": NewDags,
+            "on_rewrite": OnRewrite,
+            "on_import_error": OnImportError,
+            "on_removal": OnRemoval,
+            "filter": Filter,
+            "paths": tuple,
+            "dag_id_prefixes": tuple,
+            "pipelines": tuple,
+        }
+        known: dict[str, Any] = {
+            field.name: kinds[field.name](value) if field.name in kinds else value
+            for field in fields(cls)
+            if (value := stored.get(field.name, _ABSENT)) is not _ABSENT
+        }
+        return cls(**known)
+
+
+MAX_DEPTH = 1_000_000
+MAX_TESTS_LIMIT_S = 3600
+MAX_PREFIXES = 50
+
+
+def check_together(options: Options) -> Options:
+    """The options, if they go together; else Invalid REPO021."""
+    if options.submodules and options.is_partial:
+        raise Invalid(
+            "REPO021",
+            "submodules cannot be deployed where only a part of the contents is fetched",
+            "Leave out submodules, or filter and paths.",
+        )
+    return options
+
+
+def _depth(value: Any) -> int | None:
+    """A number of commits; None and `full` mean all."""
+    if value in (None, "full"):
+        return None
+    if type(value) is not int or not 1 <= value <= MAX_DEPTH:
+        raise Invalid(
+            "REPO014",
+            f"option depth cannot be {value!r}: expected full, or a whole number from 1 to "
+            f"{MAX_DEPTH}",
+        )
+    return value
+
+
+def _tests_limit_s(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= MAX_TESTS_LIMIT_S:
+        raise Invalid(
+            "REPO014",
+            f"option tests_limit_s cannot be {value!r}: expected seconds, a whole number from 1 to "
+            f"{MAX_TESTS_LIMIT_S}",
+        )
+    return value
+
+
+def _paths(name: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+        raise Invalid("REPO014", f"option {name} cannot be {value!r}: expected a list of texts")
+    return check_paths(value)
+
+
+def check_prefix(text: str) -> str:
+    """A prefix of dag_ids; Invalid REPO014 for what no id, or nearly every id, begins with."""
+    if re.fullmatch(r"[A-Za-z0-9_.-]{2,200}", text):
+        return text
+    raise Invalid(
+        "REPO014",
+        f"option dag_id_prefixes cannot have {text!r}: expected 2 to 200 of A-Z a-z 0-9 _ . -",
+        "For example sales_.",
+    )
+
+
+def _prefixes(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+        words = f"option dag_id_prefixes cannot be {value!r}: expected a list of texts"
+        raise Invalid("REPO014", words, 'For example ["sales_"].')
+    found = tuple(dict.fromkeys(check_prefix(one) for one in value))
+    if len(found) > MAX_PREFIXES:
+        words = f"option dag_id_prefixes has {len(found)}: expected at most {MAX_PREFIXES}"
+        raise Invalid("REPO014", words)
+    return found
+
+
+_ABSENT = object()
+_OWN: dict[str, Callable[[Any], Any]] = {
+    "depth": _depth,
+    "paths": partial(_paths, "paths"),
+    "pipelines": partial(_paths, "pipelines"),
+    "tests_limit_s": _tests_limit_s,
+    "dag_id_prefixes": _prefixes,
+}
+"""Options of which a kind does not tell what they may be."""
+DEFAULTS = Options()
+_KINDS: dict[str, type] = {
+    field.name: str if field.default is None else type(field.default) for field in fields(Options)
+}
+
+
+def _fits(value: Any, kind: type) -> bool:
+    if issubclass(kind, StrEnum):
+        return value in list(kind)
+    return value is None if kind is str and value is None else type(value) is kind
+
+
+def _words(kind: type) -> str:
+    """What a value of this kind may be, for a message."""
+    if issubclass(kind, StrEnum):
+        return " or ".join(kind)
+    return {bool: "true or false", int: "a whole number"}.get(kind, "a text, or null")

@@ -1,0 +1,113 @@
+"""Compiles the pipelines of a folder on this machine: `windlass compile`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from windlass.compiler.documents import MAX_BYTES
+from windlass.compiler.pipelines.tree import CompiledTree, compile_tree, source_in
+from windlass.domain.errors import Invalid
+from windlass.domain.pipeline import SUFFIXES, Bindings, is_pipeline_path, output_path
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """What compiling changes in the folder of DAG files, as paths below it. `removed` are files
+    that were compiled from documents which are gone."""
+
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+
+    @property
+    def any(self) -> bool:
+        """Whether there is one."""
+        return bool(self.added or self.changed or self.removed)
+
+
+def compile_folder(root: Path, folders: tuple[str, ...], bindings: Bindings) -> CompiledTree:
+    """Compile what lies in `folders` below `root`; or `root` itself, where that is a file.
+
+    Raises Invalid CMP001 where there is no such folder, CMP002 where a file cannot be read.
+    """
+    if root.is_file():
+        return compile_tree([(root.name, _read(root))], bindings)
+    missing = [folder for folder in folders if not (root / folder).is_dir()]
+    if missing:
+        raise Invalid(
+            "CMP001",
+            f"{str(root)!r} has no folder {missing[0]!r}",
+            "Name the DAG root, and with --pipelines the folders of it that hold pipelines.",
+        )
+    paths = _walk(root, folders)
+    return compile_tree(((path, _read(root / path)) for path in paths), bindings)
+
+
+def compare(tree: CompiledTree, root: Path, out: Path, folders: tuple[str, ...]) -> Differences:
+    """What lies in `out` beside what was compiled from `root`. Files of documents that failed stay
+    as they are; a file that was not compiled is none of ours, and is told as Invalid CMP003."""
+    made = {one.path: one.text for one in tree.made.values()}
+    there = {path: _text(out / path) for path in made}
+    for path, text in there.items():
+        if text is not None and text != made[path] and source_in(text) is None:
+            raise Invalid(
+                "CMP003",
+                f"{str(out / path)!r} was not compiled, and a pipeline would take its place",
+                "Rename the file, or the pipeline.",
+            )
+    return Differences(
+        tuple(path for path, text in there.items() if text is None),
+        tuple(path for path, text in there.items() if text is not None and text != made[path]),
+        tuple(_orphans(root, out, folders)) if root.is_dir() else (),
+    )
+
+
+def write(tree: CompiledTree, differences: Differences, out: Path) -> None:
+    """Make the folder of DAG files equal to what was compiled, one file after the other."""
+    made = {one.path: one.text for one in tree.made.values()}
+    for path in (*differences.added, *differences.changed):
+        place = out / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        aside = place.with_name(f".{place.name}.new")
+        aside.write_text(made[path], "utf-8")
+        aside.replace(place)
+    for path in differences.removed:
+        (out / path).unlink()
+
+
+def _orphans(root: Path, out: Path, folders: tuple[str, ...]) -> Iterator[str]:
+    """DAG files that were compiled from a document below `root` which is not there any more."""
+    for folder in folders:
+        for place in sorted((out / folder).rglob("*.py")):
+            path = place.relative_to(out).as_posix()
+            source = source_in(_text(place) or "")
+            if source is None or not is_pipeline_path(source, folders):
+                continue
+            if output_path(source) == path and not (root / source).exists():
+                yield path
+
+
+def _walk(root: Path, folders: tuple[str, ...]) -> Iterator[str]:
+    """Files that may hold a pipeline. Symlinks are passed over, as Git does not follow them."""
+    for folder in folders:
+        for place in (root / folder).rglob("*"):
+            if place.suffix in SUFFIXES and place.is_file() and not place.is_symlink():
+                yield place.relative_to(root).as_posix()
+
+
+def _read(place: Path) -> bytes:
+    """No more of a file than tells that it is too large."""
+    try:
+        with place.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise Invalid(
+            "CMP002", f"the pipeline {str(place)!r} cannot be read: {error.strerror}"
+        ) from error
+
+
+def _text(place: Path) -> str | None:
+    try:
+        return place.read_text("utf-8", "replace")
+    except OSError:
+        return None

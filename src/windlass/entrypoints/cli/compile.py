@@ -1,0 +1,120 @@
+"""`windlass compile`: pipelines in YAML become DAG files."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from windlass.domain.pipeline import DEFAULT_FOLDERS
+from windlass.entrypoints.cli.config import problem_line
+from windlass.entrypoints.cli.render import Output, counted, print_json, say
+from windlass.entrypoints.failures import EXIT_FAILED
+
+if TYPE_CHECKING:
+    from windlass.compiler.pipelines.tree import CompiledTree
+    from windlass.domain.pipeline import Bindings
+    from windlass.engine.compile_folder import Differences
+
+
+def compile_(
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="PATH", exists=True, help="The DAG root, or one pipeline."),
+    ] = Path(),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where the DAG files go, as below PATH; beside the pipelines if left out."
+        ),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail where a DAG file would change.")
+    ] = False,
+    pipelines: Annotated[
+        list[str] | None,
+        typer.Option(help="A folder below PATH that holds pipelines; again for each. pipelines."),
+    ] = None,
+    airflow: Annotated[
+        str, typer.Option(help="The Airflow that the DAG files are for, such as 3.3 or 2.11.")
+    ] = "3.3",
+    environment: Annotated[
+        str, typer.Option(help="The environment whose profiles hold.")
+    ] = "default",
+    inventory: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="A YAML file of what the environment has: its clusters, and allowed operators.",
+        ),
+    ] = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of pipelines, for editors.")
+    ] = False,
+    output: Output = "text",
+) -> None:
+    """Compile pipelines, each to one DAG file. Needs no server and no Airflow.
+
+    Every problem is told, each at its place. A pipeline that has one keeps its DAG file as it was,
+    and costs no other anything. The DAG file of a pipeline that is gone is removed.
+    """
+    from windlass.compiler.pipelines.shape import pipeline_schema
+    from windlass.engine.compile_folder import compare, compile_folder, write
+
+    if schema:
+        typer.echo(json.dumps(pipeline_schema(), indent=2))
+        return
+    folders = tuple(dict.fromkeys(one.strip("/") for one in pipelines or DEFAULT_FOLDERS))
+    bound = _bindings(inventory, airflow, environment)
+    target = out or (path.parent if path.is_file() else path)
+    tree = compile_folder(path, folders, bound)
+    found = compare(tree, path, target, folders)
+    if not check:
+        write(tree, found, target)
+    if output == "json":
+        print_json(_as_json(tree, found))
+    else:
+        _print(tree, found, check=check)
+    if tree.failed or (check and found.any):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _as_json(tree: "CompiledTree", found: "Differences") -> dict[str, object]:
+    return {
+        "ok": not tree.failed,
+        "pipelines": [
+            {"source": one.source, "path": one.path, "dag_id": one.dag_id}
+            for one in tree.made.values()
+        ],
+        "added": found.added,
+        "changed": found.changed,
+        "removed": found.removed,
+        "findings": [one.to_json() for one in tree.findings],
+    }
+
+
+def _print(tree: "CompiledTree", found: "Differences", *, check: bool) -> None:
+    for one in tree.findings:
+        say(problem_line(one.to_json()), err=True)
+    for word, paths in (("new", found.added), ("new text", found.changed), ("gone", found.removed)):
+        for path in paths:
+            say(f"{word:<9} {path}")
+    said = f"{counted(len(tree.made), 'pipeline', 'pipelines')} compiled"
+    if tree.failed:
+        said += f", {len(tree.failed)} not"
+    if not found.any:
+        said += "; the DAG files are as they were"
+    elif check:
+        said += "; run windlass compile, and commit what it writes"
+    say(f"{said}.")
+
+
+def _bindings(inventory: Path | None, airflow: str, environment: str) -> "Bindings":
+    from windlass.compiler.pipelines.bindings import airflow_version
+    from windlass.domain.pipeline import DEFAULT_OPERATORS, Bindings
+    from windlass.entrypoints.cli.declared import declared_in
+
+    version, declared = airflow_version(airflow), declared_in(inventory)
+    operators = declared.operators or DEFAULT_OPERATORS
+    return Bindings(version, environment, declared.clusters, operators)

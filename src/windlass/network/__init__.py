@@ -1,0 +1,1 @@
+"""How this process reaches others: through which proxy, and which authorities it believes."""

@@ -1,0 +1,5 @@
+from airflow.sdk import DAG
+import pandas
+
+with DAG('orders'):
+    pass

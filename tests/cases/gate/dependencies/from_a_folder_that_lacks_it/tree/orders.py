@@ -1,0 +1,5 @@
+from airflow.sdk import DAG
+from team import rats
+
+with DAG('orders'):
+    pass

@@ -1,0 +1,3 @@
+import pytest
+from airflow.sdk import DAG
+from .x import y

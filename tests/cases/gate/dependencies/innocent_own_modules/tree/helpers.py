@@ -1,0 +1,1 @@
+from team.rates import x

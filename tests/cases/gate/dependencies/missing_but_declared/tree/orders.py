@@ -1,0 +1,5 @@
+from airflow.sdk import DAG
+import company_lib.io
+
+with DAG('orders'):
+    pass

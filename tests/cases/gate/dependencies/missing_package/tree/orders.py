@@ -1,0 +1,5 @@
+from airflow.sdk import DAG
+import polars
+
+with DAG('orders'):
+    pass

@@ -1,0 +1,5 @@
+from airflow.sdk import DAG
+from google.cloud import bigquery
+
+with DAG('orders'):
+    pass

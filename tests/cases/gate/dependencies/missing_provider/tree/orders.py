@@ -1,0 +1,5 @@
+from airflow.sdk import DAG
+from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+with DAG('orders'):
+    pass

@@ -1,0 +1,5 @@
+from airflow.sdk import DAG
+import team.rats
+
+with DAG('orders'):
+    pass

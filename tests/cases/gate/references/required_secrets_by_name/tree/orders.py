@@ -1,0 +1,8 @@
+from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
+from airflow.providers.postgres.hooks.postgres import PostgresHook
+from airflow.sdk import DAG, BaseHook, Connection, Variable
+
+REQUIRED_SECRETS = {
+    "warehouse": "connection",
+    "crm": "connection",
+}

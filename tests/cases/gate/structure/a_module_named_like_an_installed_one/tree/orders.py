@@ -1,0 +1,5 @@
+from airflow.sdk import DAG
+import yaml
+
+with DAG('orders'):
+    pass

@@ -1,0 +1,5 @@
+from airflow.sdk import DAG
+from email.rates import x
+
+with DAG('orders'):
+    pass

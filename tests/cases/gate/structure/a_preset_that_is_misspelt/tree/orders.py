@@ -1,0 +1,10 @@
+from airflow.sdk import DAG, TaskGroup, chain, dag, task
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.providers.standard.operators.empty import EmptyOperator
+
+@dag(schedule="@dayly")
+def orders():
+    pass
+
+
+orders()

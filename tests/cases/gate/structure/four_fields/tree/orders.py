@@ -1,0 +1,6 @@
+from airflow.sdk import DAG, TaskGroup, chain, dag, task
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.providers.standard.operators.empty import EmptyOperator
+
+with DAG("orders", schedule="0 6 * *"):
+    pass

@@ -1,0 +1,9 @@
+from airflow.sdk import DAG, TaskGroup, chain, dag, task
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.providers.standard.operators.empty import EmptyOperator
+
+with DAG("orders") as orders:
+    if orders.catchup:
+        EmptyOperator(task_id="load")
+    else:
+        EmptyOperator(task_id="load")

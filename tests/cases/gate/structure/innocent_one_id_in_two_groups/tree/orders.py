@@ -1,0 +1,12 @@
+from airflow.sdk import DAG, TaskGroup, chain, dag, task
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.providers.standard.operators.empty import EmptyOperator
+
+with DAG("orders"):
+    EmptyOperator(task_id="load")
+    with TaskGroup("a"):
+        EmptyOperator(task_id="load")
+    with TaskGroup("b"):
+        EmptyOperator(task_id="load")
+        with TaskGroup("c"):
+            EmptyOperator(task_id="load")

@@ -1,0 +1,11 @@
+from airflow.sdk import DAG, TaskGroup, chain, dag, task
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.providers.standard.operators.empty import EmptyOperator
+
+@task(task_id="load")
+def load():
+    pass
+
+
+with DAG("orders"):
+    load() >> load()

@@ -1,0 +1,8 @@
+from airflow.sdk import DAG, TaskGroup, chain, dag, task
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.providers.standard.operators.empty import EmptyOperator
+
+with DAG("orders"):
+    EmptyOperator(task_id="load")
+    with TaskGroup("later", prefix_group_id=False):
+        EmptyOperator(task_id="load")  # again

@@ -1,0 +1,8 @@
+from airflow.sdk import DAG, TaskGroup, chain, dag, task
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.providers.standard.operators.empty import EmptyOperator
+
+with DAG("orders"):
+    with TaskGroup("later"):
+        EmptyOperator(task_id="load")
+    EmptyOperator(task_id="later.load")  # again

@@ -1,0 +1,7 @@
+from airflow.sdk import DAG, TaskGroup, chain, dag, task
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.providers.standard.operators.empty import EmptyOperator
+
+with DAG("orders"):
+    for table in ("a", "b"):
+        EmptyOperator(task_id="load")  # again

@@ -1,0 +1,8 @@
+from airflow.sdk import DAG, TaskGroup, chain, dag, task
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.providers.standard.operators.empty import EmptyOperator
+
+with DAG("orders") as orders:
+    EmptyOperator(task_id="load")
+    if orders.catchup:
+        EmptyOperator(task_id="load")  # again

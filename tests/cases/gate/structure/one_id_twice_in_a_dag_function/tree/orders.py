@@ -1,0 +1,11 @@
+from airflow.sdk import DAG, TaskGroup, chain, dag, task
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.providers.standard.operators.empty import EmptyOperator
+
+@dag(schedule=None)
+def orders():
+    EmptyOperator(task_id="load")
+    EmptyOperator(task_id="load")  # again
+
+
+orders()

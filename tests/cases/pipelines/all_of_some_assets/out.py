@@ -1,0 +1,16 @@
+# Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
+# compiler 1; input sha256:f5756b717eb8d62f56c60e1defde4dd192503234f845a3d396680225728607c9
+# step types: bash 1.0.0
+
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import DAG, Asset
+
+with DAG(
+    "sales.orders",
+    schedule=Asset("s3://lake/orders") & Asset("s3://lake/customers"),
+    catchup=False,
+    default_args={"owner": "sales"},
+    tags=["domain:sales"],
+):
+    # src: pipelines/in.yaml:7
+    load = BashOperator(task_id="load", bash_command="true")

@@ -1,0 +1,27 @@
+# Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
+# compiler 1; input sha256:3276a67311a7a7115cf8836b3071e4c8072f3676d7f6391218e7dcb1d3e2a3c7
+# step types: transfer 1.0.0
+
+from datetime import datetime, timezone
+
+from airflow.models.dag import DAG
+from airflow.providers.amazon.aws.transfers.azure_blob_to_s3 import AzureBlobStorageToS3Operator
+
+with DAG(
+    "sales.orders",
+    schedule=None,
+    start_date=datetime(2024, 1, 1, tzinfo=timezone.utc),
+    catchup=False,
+    default_args={"owner": "sales"},
+    tags=["domain:sales"],
+):
+    # src: pipelines/in.yaml:6
+    move = AzureBlobStorageToS3Operator(
+        task_id="move",
+        container_name="lake",
+        prefix="a",
+        dest_s3_key="s3://copy/a",
+        replace=True,
+        wasb_conn_id="blobs",
+        aws_conn_id="aws",
+    )

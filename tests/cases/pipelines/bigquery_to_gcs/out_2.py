@@ -1,0 +1,25 @@
+# Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
+# compiler 1; input sha256:24b055a58187e5405229e086447afd8a08507e9b0209d26ddbf715db192ca86f
+# step types: transfer 1.0.0
+
+from datetime import datetime, timezone
+
+from airflow.models.dag import DAG
+from airflow.providers.google.cloud.transfers.bigquery_to_gcs import BigQueryToGCSOperator
+
+with DAG(
+    "sales.orders",
+    schedule=None,
+    start_date=datetime(2024, 1, 1, tzinfo=timezone.utc),
+    catchup=False,
+    default_args={"owner": "sales"},
+    tags=["domain:sales"],
+):
+    # src: pipelines/in.yaml:6
+    move = BigQueryToGCSOperator(
+        task_id="move",
+        source_project_dataset_table="company.sales.orders",
+        destination_cloud_storage_uris=["gs://lake/a.parquet"],
+        export_format="PARQUET",
+        gcp_conn_id="gcp",
+    )

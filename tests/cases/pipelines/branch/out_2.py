@@ -1,0 +1,31 @@
+# Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
+# compiler 1; input sha256:c7d742b0ae0bf4d449158eacaaa3cb6df8fd21a42ea2b8667252e639d660d57d
+# step types: bash 1.0.0, branch 1.0.0
+
+from datetime import datetime, timezone
+
+from airflow.models.dag import DAG
+from airflow.operators.bash import BashOperator
+from airflow.operators.python import BranchPythonOperator
+
+from company.orders import which as orders_which
+
+with DAG(
+    "sales.orders",
+    schedule=None,
+    start_date=datetime(2024, 1, 1, tzinfo=timezone.utc),
+    catchup=False,
+    default_args={"owner": "sales"},
+    tags=["domain:sales"],
+):
+    # src: pipelines/in.yaml:6
+    which = BranchPythonOperator(task_id="which", python_callable=orders_which)
+
+    # src: pipelines/in.yaml:7
+    full = BashOperator(task_id="full", bash_command="true")
+
+    # src: pipelines/in.yaml:8
+    part = BashOperator(task_id="part", bash_command="true")
+
+    which >> full
+    which >> part

@@ -1,0 +1,17 @@
+# Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
+# compiler 1; input sha256:a3bddda6a7b0de6bc9c6f5d39cae6813360f417f801c36c6822ee99008edf829
+# step types: bash 1.0.0
+
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import DAG
+from airflow.timetables.trigger import CronTriggerTimetable
+
+with DAG(
+    "sales.orders",
+    schedule=CronTriggerTimetable("15 2 * * MON-FRI", timezone="Europe/Berlin"),
+    catchup=False,
+    default_args={"owner": "sales"},
+    tags=["domain:sales"],
+):
+    # src: pipelines/in.yaml:7
+    load = BashOperator(task_id="load", bash_command="true")

@@ -1,0 +1,27 @@
+# Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
+# compiler 1; input sha256:d826d361d8ca5e8f78c53f0410b45534f0e11a77775b385db90fbe47bb9a1619
+# step types: dbt 1.0.0
+
+from datetime import datetime, timezone
+
+from airflow.models.dag import DAG
+from airflow.operators.bash import BashOperator
+
+with DAG(
+    "sales.orders",
+    schedule=None,
+    start_date=datetime(2024, 1, 1, tzinfo=timezone.utc),
+    catchup=False,
+    default_args={"owner": "sales"},
+    tags=["domain:sales"],
+):
+    # src: pipelines/in.yaml:6
+    models = BashOperator(
+        task_id="models",
+        bash_command=(
+            "dbt build --project-dir dbt/warehouse --profiles-dir dbt --target prod --select "
+            "tag:nightly+ staging --exclude slow --full-refresh"
+        ),
+        env={"REGION": "eu"},
+        append_env=True,
+    )

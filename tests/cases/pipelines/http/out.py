@@ -1,0 +1,24 @@
+# Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
+# compiler 1; input sha256:8cacb112319af8832328477e9663c89f6cdac993e4cf97392d67bcfc9368db75
+# step types: http 1.0.0
+
+from airflow.providers.http.operators.http import HttpOperator
+from airflow.sdk import DAG
+
+with DAG(
+    "sales.orders",
+    schedule=None,
+    catchup=False,
+    default_args={"owner": "sales"},
+    tags=["domain:sales"],
+):
+    # src: pipelines/in.yaml:6
+    ask = HttpOperator(
+        task_id="ask",
+        method="POST",
+        http_conn_id="api",
+        endpoint="/v1/orders",
+        data={"day": "{{ ds }}"},
+        headers={"Accept": "application/json"},
+        log_response=True,
+    )

@@ -1,0 +1,26 @@
+# Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
+# compiler 1; input sha256:dc5a6d229c2a87af5461b9dab41bf2669a03b4ccd136673fdd07833149aca350
+# step types: transfer 1.0.0
+
+from datetime import datetime, timezone
+
+from airflow.models.dag import DAG
+from airflow.providers.amazon.aws.transfers.http_to_s3 import HttpToS3Operator
+
+with DAG(
+    "sales.orders",
+    schedule=None,
+    start_date=datetime(2024, 1, 1, tzinfo=timezone.utc),
+    catchup=False,
+    default_args={"owner": "sales"},
+    tags=["domain:sales"],
+):
+    # src: pipelines/in.yaml:6
+    move = HttpToS3Operator(
+        task_id="move",
+        endpoint="/orders",
+        http_conn_id="api",
+        s3_bucket="lake",
+        s3_key="orders.json",
+        replace=True,
+    )

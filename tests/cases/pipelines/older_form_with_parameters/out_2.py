@@ -1,0 +1,34 @@
+# Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
+# compiler 1; input sha256:4cc911ecd15a49691a1c4274dc41299097c8daba60ca638c24bb1ce90b289abf
+# step types: bash 1.0.0
+
+from datetime import datetime, timezone
+
+from airflow.models.dag import DAG
+from airflow.models.param import Param
+from airflow.operators.bash import BashOperator
+from airflow.providers.smtp.notifications.smtp import SmtpNotifier
+
+with DAG(
+    "nightly",
+    schedule=None,
+    start_date=datetime(2024, 1, 1, tzinfo=timezone.utc),
+    catchup=False,
+    default_args={"owner": "Ann, Bob"},
+    params={"day": Param("2026-01-01"), "limit": Param(5)},
+    owner_links={"Bob": "mailto:bob@example.com"},
+    on_failure_callback=[
+        SmtpNotifier(
+            subject="nightly failed: {{ run_id }}",
+            html_content="nightly failed: {{ run_id }}",
+            to="ann@example.com",
+        ),
+    ],
+):
+    # src: pipelines/in.yaml:7
+    load = BashOperator(task_id="load", bash_command="true")
+
+    # src: pipelines/in.yaml:8
+    then = BashOperator(task_id="then", bash_command="true")
+
+    load >> then

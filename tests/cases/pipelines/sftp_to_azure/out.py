@@ -1,0 +1,24 @@
+# Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
+# compiler 1; input sha256:8eb78524b44acb4472361a66590c4b4e7b600a81b2189d8f31f81e17b04f472b
+# step types: transfer 1.0.0
+
+from airflow.providers.microsoft.azure.transfers.sftp_to_wasb import SFTPToWasbOperator
+from airflow.sdk import DAG
+
+with DAG(
+    "sales.orders",
+    schedule=None,
+    catchup=False,
+    default_args={"owner": "sales"},
+    tags=["domain:sales"],
+):
+    # src: pipelines/in.yaml:6
+    move = SFTPToWasbOperator(
+        task_id="move",
+        sftp_source_path="/out/a.csv",
+        sftp_conn_id="partner",
+        container_name="lake",
+        blob_prefix="a",
+        wasb_conn_id="blobs",
+        wasb_overwrite_object=True,
+    )

@@ -1,0 +1,16 @@
+# Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
+# compiler 1; input sha256:d3128bbbfe5bba644b251c38b3bda2b0d4a8d0ebb96eb77b3e688dbe13c5fff5
+# step types: sql 1.0.0
+
+from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
+from airflow.sdk import DAG
+
+with DAG(
+    "sales.orders",
+    schedule=None,
+    catchup=False,
+    default_args={"owner": "sales"},
+    tags=["domain:sales"],
+):
+    # src: pipelines/in.yaml:6
+    top = SQLExecuteQueryOperator(task_id="top", conn_id="warehouse", sql="sql/top.sql")

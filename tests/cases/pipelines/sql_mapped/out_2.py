@@ -1,0 +1,21 @@
+# Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
+# compiler 1; input sha256:87a9185e73346b4d92e09c29c08a19fc38cc2945a15bf43345d349a3a1506a3c
+# step types: sql 1.0.0
+
+from datetime import datetime, timezone
+
+from airflow.models.dag import DAG
+from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
+
+with DAG(
+    "sales.orders",
+    schedule=None,
+    start_date=datetime(2024, 1, 1, tzinfo=timezone.utc),
+    catchup=False,
+    default_args={"owner": "sales"},
+    tags=["domain:sales"],
+):
+    # src: pipelines/in.yaml:6
+    top = SQLExecuteQueryOperator.partial(task_id="top", conn_id="warehouse", sql="select %(n)s").expand(
+        parameters=[{"n": 1}, {"n": 2}],
+    )

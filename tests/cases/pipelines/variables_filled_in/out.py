@@ -1,0 +1,17 @@
+# Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
+# compiler 1; input sha256:34257e643a40182c0502088f37d4e3d681b1a6951afc83026beb367d0cfeddfd
+# step types: bash 1.0.0
+
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import DAG
+
+with DAG(
+    "sales.orders",
+    description="Orders of eu",
+    schedule=None,
+    catchup=False,
+    default_args={"owner": "sales", "retries": 4},
+    tags=["domain:sales"],
+):
+    # src: pipelines/in.yaml:9
+    load = BashOperator(task_id="load", bash_command="load eu 4")

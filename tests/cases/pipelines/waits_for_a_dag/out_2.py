@@ -1,0 +1,25 @@
+# Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
+# compiler 1; input sha256:9e41332837f5a621faf30bbe3434ece736ca9d849372b301fdd57f9554464a3a
+# step types: sensor 1.0.0
+
+from datetime import datetime, timedelta, timezone
+
+from airflow.models.dag import DAG
+from airflow.sensors.external_task import ExternalTaskSensor
+
+with DAG(
+    "sales.orders",
+    schedule=None,
+    start_date=datetime(2024, 1, 1, tzinfo=timezone.utc),
+    catchup=False,
+    default_args={"owner": "sales"},
+    tags=["domain:sales"],
+):
+    # src: pipelines/in.yaml:6
+    wait = ExternalTaskSensor(
+        task_id="wait",
+        external_dag_id="finance.rates",
+        external_task_id="load",
+        execution_delta=timedelta(hours=1),
+        deferrable=True,
+    )

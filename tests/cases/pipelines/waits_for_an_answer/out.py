@@ -1,0 +1,16 @@
+# Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
+# compiler 1; input sha256:7ae4c0b18303716865d65a797ab8bd2b23316c7423895cdfb8ae0c9816e1317b
+# step types: sensor 1.0.0
+
+from airflow.providers.http.sensors.http import HttpSensor
+from airflow.sdk import DAG
+
+with DAG(
+    "sales.orders",
+    schedule=None,
+    catchup=False,
+    default_args={"owner": "sales"},
+    tags=["domain:sales"],
+):
+    # src: pipelines/in.yaml:6
+    wait = HttpSensor(task_id="wait", http_conn_id="api", endpoint="/ready")
