@@ -4,14 +4,14 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.waiting import wait_until
 from windlass.domain.environment import FOLDER_BUNDLE
 from windlass.entrypoints.demo.questions import DemoAirflow
 from windlass.entrypoints.demo.stage import USER, Clone, Stage
@@ -51,7 +51,7 @@ class BothTargets(Stage):
         }
         command = [str(self.airflow_python), "-c", code]
         run = subprocess.run(
-            command, env=env, cwd="/", capture_output=True, timeout=90, check=True, text=True
+            command, env=env, cwd="/", capture_output=True, timeout=180, check=True, text=True
         )
         return run.stdout
 
@@ -169,16 +169,22 @@ def run_windlass(stage: Stage, *arguments: str, text: str = "") -> subprocess.Co
         input=text,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=180,
         check=False,
     )
 
 
-def wait_until(is_so: Callable[[], bool], what: str, limit_s: float = 60) -> None:
-    deadline = time.monotonic() + limit_s
-    while not is_so():
-        assert time.monotonic() < deadline, f"not within {limit_s} s: {what}"
-        time.sleep(0.05)
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Path]:
+    """A file that the tasks of a test wait for, so that a run lasts as long as the test needs it.
+
+    It is there at the end whatever happens: a task that waits holds one of Airflow's slots.
+    """
+    file = tmp_path / "open"
+    try:
+        yield file
+    finally:
+        file.touch()
 
 
 def runs(pid: int) -> bool:

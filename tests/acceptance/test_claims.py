@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import wait_until
+from tests.waiting import wait_until
 from windlass.entrypoints.demo.questions import DemoAirflow
 from windlass.entrypoints.demo.stage import USER, Clone, Stage
 

@@ -2,14 +2,17 @@
 
 import io
 import threading
+from pathlib import Path
 
-from tests.acceptance.conftest import Team, wait_until
+from tests.acceptance.conftest import Team
+from tests.waiting import wait_until
 from windlass.entrypoints.demo.questions import DemoAirflow
 from windlass.entrypoints.demo.stage import Stage
 from windlass.entrypoints.demo.story import Story
 
 SLOW = """
 import time
+from pathlib import Path
 
 from airflow.sdk import DAG, task
 from pace import WORD
@@ -18,7 +21,8 @@ with DAG("slow", schedule=None):
 
     @task
     def first() -> str:
-        time.sleep(4)
+        while not Path({gate!r}).exists():
+            time.sleep(0.1)
         return WORD
 
     @task
@@ -70,17 +74,17 @@ def test_the_story_of_the_demo_holds(stage: Stage) -> None:
 
 
 def test_a_run_in_flight_finishes_on_its_own_release_while_the_next_is_live(
-    stage: Stage, airflow: DemoAirflow
+    stage: Stage, airflow: DemoAirflow, gate: Path
 ) -> None:
-    team = Team(
-        stage, "in-flight", {"slow.py": SLOW.format(word="old"), "pace.py": "WORD = 'old'\n"}
-    )
+    old_slow, new_slow = (SLOW.format(word=word, gate=str(gate)) for word in ("old", "new"))
+    team = Team(stage, "in-flight", {"slow.py": old_slow, "pace.py": "WORD = 'old'\n"})
     run_id = airflow.trigger("slow")
     wait_until(lambda: airflow.get_run("slow", run_id)["state"] == "running", "the run runs")
 
-    sha = team.push("new", {"slow.py": SLOW.format(word="new"), "pace.py": "WORD = 'new'\n"})
+    sha = team.push("new", {"slow.py": new_slow, "pace.py": "WORD = 'new'\n"})
     second = team.wait_live(sha)
     assert airflow.get_run("slow", run_id)["state"] == "running"
+    gate.touch()
     old, new = (airflow.wait_for_run("slow", one) for one in (run_id, airflow.trigger("slow")))
 
     assert (old["state"], old["bundle_version"]) == ("success", str(team.first))

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.acceptance.anonymous import anonymous
-from tests.acceptance.conftest import Team, run_windlass, wait_until
+from tests.acceptance.conftest import Team, run_windlass
+from tests.waiting import wait_until
 from windlass.domain.environment import FOLDER_BUNDLE
 from windlass.entrypoints.demo.questions import DemoAirflow
 from windlass.entrypoints.demo.stage import Stage

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import BothTargets, wait_until
+from tests.acceptance.conftest import BothTargets
+from tests.waiting import wait_until
 from windlass.entrypoints.demo.questions import DemoAirflow
 from windlass.entrypoints.demo.stage import USER
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.acceptance.conftest import BothTargets, run_windlass, wait_until
+from tests.acceptance.conftest import BothTargets, run_windlass
+from tests.waiting import wait_until
 from windlass.domain.errors import Conflict
 
 TELL = "from windlass_airflow.plugin import airflow_id; print('id', airflow_id())"

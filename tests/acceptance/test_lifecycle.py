@@ -1,8 +1,11 @@
 """Approval, holds and removal, on a real Airflow, as people do it at the command line."""
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
-from tests.acceptance.conftest import Team, run_windlass, wait_until
+from tests.acceptance.conftest import Team, run_windlass
+from tests.waiting import wait_until
 from windlass.entrypoints.demo.questions import DemoAirflow
 from windlass.entrypoints.demo.stage import USER, Stage
 
@@ -13,6 +16,7 @@ dag = DAG("{dag_id}", schedule=None, tags=["{tag}"])
 """
 SLOW = """
 import time
+from pathlib import Path
 
 from airflow.sdk import DAG, task
 
@@ -20,7 +24,8 @@ with DAG("leaver", schedule=None):
 
     @task
     def work() -> str:
-        time.sleep(6)
+        while not Path({gate!r}).exists():
+            time.sleep(0.1)
         return "done"
 
     @task
@@ -91,14 +96,22 @@ def test_what_is_pushed_while_held_goes_live_when_the_hold_ends(
 
 
 def test_a_removed_repository_leaves_airflow_when_its_runs_have_ended(
-    stage: Stage, airflow: DemoAirflow
+    stage: Stage, airflow: DemoAirflow, gate: Path
 ) -> None:
-    team = Team(stage, "leaver", {"leaver.py": SLOW})
+    team = Team(stage, "leaver", {"leaver.py": SLOW.format(gate=str(gate))})
     bundle = team.status["bundle"]
     run_id = airflow.trigger("leaver")
     wait_until(lambda: airflow.get_run("leaver", run_id)["state"] == "running", "the run runs")
 
-    done = team.windlass("repo", "remove", "leaver", "--reason", "merged", "--yes", "--wait")
+    with ThreadPoolExecutor(1) as beside:
+        asked = beside.submit(
+            team.windlass, "repo", "remove", "leaver", "--reason", "merged", "--yes", "--wait"
+        )
+        wait_until(
+            lambda: "waits for 1 run" in team.status["sync"]["reason"], "it waits for the run"
+        )
+        gate.touch()
+        done = asked.result()
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "waits for 1 run: leaver" in done.stdout

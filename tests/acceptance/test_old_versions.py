@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import BothTargets, Team, wait_until
+from tests.acceptance.conftest import BothTargets, Team
+from tests.waiting import wait_until
 from windlass.app import build_context, open_database
 from windlass.engine.cleanup import clean_up
 from windlass.engine.context import Context

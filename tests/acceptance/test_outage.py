@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import BothTargets, Team, wait_until
+from tests.acceptance.conftest import BothTargets, Team
+from tests.waiting import wait_until
 from windlass.entrypoints.demo.questions import DemoAirflow
 
 pytestmark = pytest.mark.timeout(300)  # all else must start anew within one test

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import ROOT, wait_until
+from tests.acceptance.conftest import ROOT
+from tests.waiting import wait_until
 from windlass.app import public_key_of
 from windlass.entrypoints.demo.airflow import LocalAirflow
 from windlass.entrypoints.demo.stage import USER, Clone, Ground

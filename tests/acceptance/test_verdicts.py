@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.acceptance.conftest import BothTargets, Team, wait_until
+from tests.acceptance.conftest import BothTargets, Team
+from tests.waiting import wait_until
 from windlass.entrypoints.demo.questions import DemoAirflow
 
 DAG = """

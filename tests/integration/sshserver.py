@@ -168,7 +168,7 @@ def _openssh(server: SshServer) -> Iterator[None]:
     sshd = _sshd()
     assert sshd
     with subprocess.Popen([sshd, "-D", "-e", "-f", str(config)], stderr=sys.stderr) as process:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 90
         while time.monotonic() < deadline and process.poll() is None:
             with suppress(OSError), create_connection(("127.0.0.1", server.port), 1):
                 break

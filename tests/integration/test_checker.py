@@ -4,14 +4,14 @@ import os
 import resource
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.waiting import wait_until
 from windlass.domain.artifact import Outline
 from windlass.domain.errors import Invalid
 from windlass.domain.facts import DagFacts
@@ -67,13 +67,6 @@ def children() -> dict[int, str]:
 
 def new_children(before: dict[int, str]) -> list[int]:
     return sorted(children().keys() - before.keys())
-
-
-def poll(condition: Callable[[], bool], limit_s: float = 20.0) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)
 
 
 def judge(checker: Checker, content: bytes, path: str = "a.py") -> Judgement:
@@ -162,7 +155,9 @@ def test_a_tree_with_slow_files_makes_others_wait_for_one_of_them_at_most(one: C
     before = children()
     with ThreadPoolExecutor() as pool:
         asked = pool.submit(one.judge_files, slow)
-        poll(lambda: any(_cpu_seconds(pid) > 0.05 for pid in new_children(before)))
+        wait_until(
+            lambda: any(_cpu_seconds(pid) > 0.05 for pid in new_children(before)), "it works"
+        )
         others = [judge(one, GOOD) for _ in range(3)]
         was_done = asked.done()
 
@@ -175,7 +170,7 @@ def test_a_process_killed_while_idle_is_replaced_unseen(one: Checker) -> None:
     judge(one, GOOD)
     [pid] = new_children(before)
     os.kill(pid, signal.SIGKILL)
-    poll(lambda: "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text())
+    wait_until(lambda: "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text(), "it ended")
 
     assert judge(one, GOOD) == Judgement((), GOOD_OUTLINE)
     assert new_children(before) != [pid]
@@ -185,7 +180,7 @@ def test_a_process_that_nobody_uses_ends_and_the_next_file_gets_another() -> Non
     before = children()
     checker = Checker(PYTHON, size=1, idle_s=0.05)
     judge(checker, GOOD)
-    poll(lambda: new_children(before) == [])
+    wait_until(lambda: new_children(before) == [], "its children ended")
 
     assert judge(checker, GOOD) == Judgement((), GOOD_OUTLINE)
     checker.close()
@@ -198,7 +193,7 @@ def test_a_process_killed_while_it_judges_denies_that_file_alone(one: Checker) -
     with ThreadPoolExecutor() as pool:
         asked = pool.submit(one.judge_files, {"slow.py": SLOW, "good.py": GOOD})
         started = _cpu_seconds(pid)
-        poll(lambda: _cpu_seconds(pid) > started + 0.05)
+        wait_until(lambda: _cpu_seconds(pid) > started + 0.05, "it works")
         os.kill(pid, signal.SIGKILL)
 
     assert asked.result() == {"slow.py": died("slow.py"), "good.py": Judgement((), GOOD_OUTLINE)}
@@ -349,7 +344,7 @@ def test_the_parents_death_ends_an_idle_process() -> None:
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
 
-    poll(lambda: _is_zombie(child))
+    wait_until(lambda: _is_zombie(child), "it ended")
 
 
 def _is_zombie(pid: int) -> bool:

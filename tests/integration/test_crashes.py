@@ -23,7 +23,8 @@ from tests.integration.dying import (
     stopped_in_job,
     told_to_stop_in_job,
 )
-from tests.integration.test_worker import Worker, deployed, until
+from tests.integration.test_worker import Worker, deployed
+from tests.waiting import wait_until
 from windlass.artifacts.collect import remove_leftovers
 from windlass.artifacts.verify import Drift, Verifier
 from windlass.database import tables as t
@@ -74,7 +75,7 @@ def finish(context: Context, repository: Repository, sha: str) -> None:
         run_sync(context, repository)
         return deployed(context) == sha
 
-    until(is_done, "another worker went on")
+    wait_until(is_done, "another worker went on")
 
 
 def changed(number: int) -> dict[str, str | None]:
@@ -176,7 +177,7 @@ def test_a_database_that_is_restarted_in_the_middle_of_syncs_loses_nothing(
             time.sleep(0.15 * number)  # another moment each time
             server.stop()
             server.start()
-        until(is_done, "the last commit is deployed", limit_s=90)
+        wait_until(is_done, "the last commit is deployed")
         workers[-1].end(signal.SIGTERM)
     finally:
         database.close()

@@ -1,7 +1,6 @@
 """The declarative file, applied to a real database: what it says becomes so, and nothing else."""
 
 import os
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,6 +12,7 @@ import sqlalchemy as sa
 
 from tests.integration.conftest import Origin, register, run_sync, status_of
 from tests.integration.test_notice import poll_due, waiting
+from tests.waiting import wait_until
 from windlass.compiler.declaration_plan import Act, Step
 from windlass.database import tables as t
 from windlass.database.credentials import StoredCredential, put_credential
@@ -488,11 +488,8 @@ def test_who_claimed_an_older_file_changes_nothing_any_more(context: Context) ->
 def wait_for_a_lock(context: Context) -> None:
     """Until somebody waits for what another transaction holds."""
     waiting = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-    deadline = time.monotonic() + 10
     with context.database.transaction() as connection:
-        while not connection.execute(waiting).scalar_one():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_until(lambda: connection.execute(waiting).scalar_one(), "somebody waits")
 
 
 def test_a_file_is_applied_when_it_stopped_changing(context: Context, room: Path) -> None:

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.waiting import wait_until
 from windlass.database.embedded import EmbeddedPostgres, programs
 from windlass.domain.errors import Invalid, Unavailable
 
@@ -108,10 +108,7 @@ def kill(pids: list[int]) -> None:
     """Kill and wait: a signal is delivered when the kernel finds the time."""
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while any(status_of(pid) for pid in pids):
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    wait_until(lambda: not any(status_of(pid) for pid in pids), "all have ended")
 
 
 def mode(path: Path) -> tuple[str, int]:

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import Origin, register, run_sync, status_of
+from tests.waiting import wait_until
 from windlass.domain.errors import Unavailable
 from windlass.domain.repository import CommitSha
 from windlass.domain.tree import Kind, TreeEntry
@@ -178,10 +178,7 @@ def is_running(pid_file: Path) -> bool:
 
 
 def wait_for_end(pid_file: Path) -> None:
-    deadline = time.monotonic() + 60
-    while is_running(pid_file):
-        assert time.monotonic() < deadline, "it is still running"
-        time.sleep(0.01)
+    wait_until(lambda: not is_running(pid_file), "it is not running")
 
 
 @pytest.mark.parametrize("stream", [1, 2])

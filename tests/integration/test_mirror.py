@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.integration.conftest import PASSWORD, Origin
+from tests.waiting import wait_until
 from windlass.domain.errors import AppError, Invalid, Unavailable
 from windlass.domain.ref import Head, Ref, RefKind, check_branch
 from windlass.domain.repository import CommitSha
@@ -345,9 +346,7 @@ def test_the_time_limit_ends_git_and_all_that_it_started(
     assert (type(late), late.code) == (Unavailable, "GIT010")
     assert time.monotonic() - started < 30  # for as long the server holds the request
     # A killed child may still be on its way out: no one waits for a grandchild.
-    while left := processes(room.name):
-        assert time.monotonic() - started < 60, left
-        time.sleep(0.02)
+    wait_until(lambda: not processes(room.name), "git and its children have ended")
 
 
 def _ls_remote(url: str, limit_s: float) -> None:
@@ -362,7 +361,7 @@ def test_the_password_is_in_no_command_line_and_no_environment(
     asking = threading.Thread(target=lambda: failure(find_head, at(url)))
     asking.start()
     samples: dict[int, bytes] = {}
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not any(faulty[1].seen) and time.monotonic() < deadline:
         samples |= processes("git")
     samples |= processes(room.name)

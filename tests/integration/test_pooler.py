@@ -16,7 +16,8 @@ import pytest
 import sqlalchemy as sa
 
 from tests.integration.conftest import Origin, deployed_files, register
-from tests.integration.test_worker import StartWorker, start_worker, until
+from tests.integration.test_worker import StartWorker, start_worker
+from tests.waiting import wait_until
 from windlass.database.connection import LOCK_LIMIT_MS, Database
 from windlass.domain.checkup import Condition
 from windlass.domain.errors import Invalid, Unavailable
@@ -74,7 +75,7 @@ def test_the_queue_listens_past_the_pooler(
 ) -> None:
     start_worker(WINDLASS_DATABASE_DIRECT_URL=pooled.direct_url)
 
-    until(lambda: listening(context), "somebody listens")
+    wait_until(lambda: listening(context), "somebody listens")
 
     assert listening(context) == {"straight"}
 
@@ -120,7 +121,7 @@ def bouncer(context: Context) -> Iterator[str]:
         )
         command = [program, "--quiet", *(["-u", "nobody"] if os.getuid() == 0 else [])]
         with subprocess.Popen([*command, f"{folder}/ini"], stderr=subprocess.DEVNULL) as process:
-            until(lambda: answers(port), "PgBouncer answers")
+            wait_until(lambda: answers(port), "PgBouncer answers")
             yield f"postgresql://{to['user']}:{to['password']}@127.0.0.1:{port}/{to['dbname']}"
             process.terminate()
 
@@ -144,10 +145,10 @@ def test_behind_a_pgbouncer_a_worker_syncs_what_is_pushed(
         start_worker(
             WINDLASS_DATABASE_URL=bouncer, WINDLASS_DATABASE_DIRECT_URL=context.database.url
         )
-        until(lambda: listening(context), "the worker listens")
+        wait_until(lambda: listening(context), "the worker listens")
 
         register(there, registration)
-        until(lambda: deployed_files(there) == {"orders.py": DAG}, "it is deployed")
+        wait_until(lambda: deployed_files(there) == {"orders.py": DAG}, "it is deployed")
 
 
 @pytest.mark.further

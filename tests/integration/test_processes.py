@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import pytest
 
+from tests.waiting import wait_until
 from windlass.domain.errors import Invalid, Unavailable
 from windlass.entrypoints import processes
 from windlass.entrypoints.processes import (
@@ -37,19 +38,13 @@ def python(script: str, log_path: Path | None = None) -> Command:
     return Command(argv=[sys.executable, "-c", script], env=ENV, log_path=log_path)
 
 
-def until(look: Callable[[], T], deadline_s: float = 40.0) -> T:
-    deadline = time.monotonic() + deadline_s
-    while not (seen := look()) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return seen
-
-
 def runs(pid: int) -> bool:
     return any(row.id.pid == pid for row in processes._process_table())
 
 
 def pid_in(log_path: Path) -> int:
-    return int(until(lambda: log_path.exists() and log_path.read_text().strip()) or 0)
+    written = wait_until(lambda: log_path.exists() and log_path.read_text().strip(), "its pid")
+    return int(written)
 
 
 def test_child_leads_a_session_of_its_own() -> None:
@@ -80,7 +75,7 @@ def test_stop_asks_politely_first(tmp_path: Path) -> None:
     child = ChildProcess(
         shell("trap 'echo bye; exit 7' TERM; echo up; while :; do sleep 0.01; done", tmp_path / "l")
     )
-    until(lambda: "up" in child.log_tail())
+    wait_until(lambda: "up" in child.log_tail(), "it is up")
     child.stop()
 
     assert (child.returncode, child.log_tail()) == (7, "up\nbye\n")
@@ -90,7 +85,7 @@ def test_stop_kills_a_child_that_ignores_sigterm(tmp_path: Path) -> None:
     child = ChildProcess(
         shell("trap '' TERM; echo up; while :; do sleep 0.01; done", tmp_path / "l")
     )
-    until(lambda: "up" in child.log_tail())
+    wait_until(lambda: "up" in child.log_tail(), "it is up")
     child.stop(grace_s=0.1)
 
     assert (child.returncode, child.pids()) == (-signal.SIGKILL, frozenset())
@@ -137,7 +132,7 @@ def test_stop_ends_what_a_killed_child_left_in_its_group(tmp_path: Path) -> None
 def test_stop_all_stops_in_one_grace_not_one_each(tmp_path: Path) -> None:
     stubborn = "trap '' TERM; echo up; while :; do sleep 0.01; done"
     children = [ChildProcess(shell(stubborn, tmp_path / f"{n}")) for n in range(3)]
-    until(lambda: all("up" in child.log_tail() for child in children))
+    wait_until(lambda: all("up" in child.log_tail() for child in children), "all are up")
     began = time.monotonic()
     stop_all(children, grace_s=2)
 
@@ -155,7 +150,7 @@ def test_stop_all_asks_each_child_once(tmp_path: Path) -> None:
         "for _ in range(20): time.sleep(0.05)\n"
     )
     child = ChildProcess(python(script, log))
-    until(lambda: "ready" in child.log_tail())
+    wait_until(lambda: "ready" in child.log_tail(), "it is ready")
 
     stop_all([child], grace_s=5)
 
@@ -177,7 +172,7 @@ def test_child_dies_when_its_parent_is_killed(tmp_path: Path) -> None:
     grandchild = pid_in(log)
     os.kill(parent.pid, signal.SIGKILL)
 
-    assert until(lambda: not runs(grandchild))
+    wait_until(lambda: not runs(grandchild), "its child ended too")
     parent.stop()
 
 

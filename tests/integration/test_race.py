@@ -232,7 +232,7 @@ def race(context: Context, repositories: list[Repository]) -> None:
     locks = {repository.id: threading.Lock() for repository in repositories}
 
     def work(mine: list[Repository]) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 180
         for repository in mine:
             while status_of(context, repository.name).facts.settled_revision is None:
                 assert time.monotonic() < deadline

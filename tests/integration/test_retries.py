@@ -1,7 +1,6 @@
 """Hosts that fail, against a real socket that counts: who asks again, when, and how often."""
 
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -11,6 +10,7 @@ import sqlalchemy as sa
 
 from tests.integration.conftest import Origin, register, run_sync, status_of
 from tests.integration.test_notice import empty_queue, make_due
+from tests.waiting import wait_until
 from windlass.database import tables as t
 from windlass.domain.repository import Repository
 from windlass.engine.context import Context
@@ -100,11 +100,12 @@ def test_a_host_that_fails_for_several_is_asked_by_one_at_a_time_until_it_answer
     assert codes <= {"GIT006", "GIT022"}
     move(context, good)
     make_due(context)
-    deadline = time.monotonic() + 20
-    while not all(status_of(context, one.name).polled_at for one in several):
-        assert time.monotonic() < deadline
+
+    def were_polled() -> bool:
         poller.poll_due()
-        time.sleep(0.05)
+        return all(status_of(context, one.name).polled_at for one in several)
+
+    wait_until(were_polled, "all were polled again")
     poller.close()
 
 

@@ -28,6 +28,7 @@ from tests.integration.conftest import (
     register,
     status_of,
 )
+from tests.waiting import wait_until
 from windlass.artifacts.verify import Verifier
 from windlass.database import tables as t
 from windlass.database.connection import Database
@@ -120,13 +121,6 @@ def silent_server(origin: Origin) -> Iterator[None]:
     address = ("127.0.0.1", urlsplit(origin.url).port or 0)
     with socket.create_server(address, backlog=50):
         yield
-
-
-def until(is_so: Callable[[], object], what: str, limit_s: float = 60) -> None:
-    deadline = time.monotonic() + limit_s
-    while not is_so():
-        assert time.monotonic() < deadline, f"not within {limit_s} s: {what}"
-        time.sleep(0.05)
 
 
 def deployed(context: Context, name: str = "dags") -> str | None:
@@ -225,7 +219,7 @@ def test_a_queued_sync_is_done(
 
     start_worker()
 
-    until(lambda: deployed(context) == sha, "the first commit is deployed")
+    wait_until(lambda: deployed(context) == sha, "the first commit is deployed")
     assert deployed_files(context) == {"orders.py": ORDERS}
 
 
@@ -235,7 +229,7 @@ def test_sigterm_ends_an_idle_worker_with_exit_code_0_and_signs_it_off(
     sha = origin.push("first", {"orders.py": ORDERS})
     register(context, registration)
     worker = start_worker()
-    until(lambda: deployed(context) == sha and is_idle(context), "it has nothing to do")
+    wait_until(lambda: deployed(context) == sha and is_idle(context), "it has nothing to do")
 
     assert worker.end(signal.SIGTERM) == 0
     assert worker.tags()[-2:] == ["process:stopped", "audit:head"]
@@ -254,10 +248,10 @@ def test_a_worker_that_is_told_twice_to_stop_still_signs_off(
     sha = origin.push("first", {"orders.py": ORDERS})
     register(context, registration)
     worker = start_worker()
-    until(lambda: deployed(context) == sha and is_idle(context), "it has nothing to do")
+    wait_until(lambda: deployed(context) == sha and is_idle(context), "it has nothing to do")
 
     worker.process.send_signal(signal.SIGTERM)
-    until(lambda: "process:stopped" in worker.tags(), "it is ending")
+    wait_until(lambda: "process:stopped" in worker.tags(), "it is ending")
     worker.process.send_signal(signal.SIGTERM)
 
     assert worker.end(signal.SIGINT) == 0
@@ -276,7 +270,7 @@ def test_sigterm_ends_a_worker_that_hangs_on_git_within_the_grace(
     git_server.offline()
     with silent_server(origin):
         worker = start_worker()
-        until(lambda: jobs_in(context, "doing") == 1, "the sync hangs")
+        wait_until(lambda: jobs_in(context, "doing") == 1, "the sync hangs")
 
         assert worker.end(signal.SIGTERM) == 70
 
@@ -293,15 +287,15 @@ def test_another_worker_finishes_what_a_killed_one_began(
     git_server.offline()
     with silent_server(origin):
         first = start_worker()
-        until(lambda: jobs_in(context, "doing") == 1, "the sync hangs")
+        wait_until(lambda: jobs_in(context, "doing") == 1, "the sync hangs")
         assert first.end(signal.SIGKILL) == -signal.SIGKILL
     git_server.online()
 
     second = start_worker(quick=True)
 
-    until(lambda: deployed(context) == sha, "the second worker deployed it")
+    wait_until(lambda: deployed(context) == sha, "the second worker deployed it")
     assert "job:ended" in second.tags()
-    until(lambda: is_idle(context), "no job is left over")
+    wait_until(lambda: is_idle(context), "no job is left over")
 
 
 def test_a_worker_that_was_silent_for_too_long_changes_nothing_when_it_wakes(
@@ -316,13 +310,13 @@ def test_a_worker_that_was_silent_for_too_long_changes_nothing_when_it_wakes(
     git_server.offline()
     with silent_server(origin):
         first = start_worker()
-        until(lambda: syncs_of(context, "dags") == ("", 1), "the sync has its lease and hangs")
+        wait_until(lambda: syncs_of(context, "dags") == ("", 1), "the sync has its lease and hangs")
         first.process.send_signal(signal.SIGSTOP)
     git_server.online()
     start_worker(quick=True)
-    until(lambda: deployed(context) is not None, "the second worker deployed it")
+    wait_until(lambda: deployed(context) is not None, "the second worker deployed it")
     sha = origin.push("second", {"orders.py": ORDERS + "# 2\n"})
-    until(lambda: deployed(context) == sha, "and the next commit")
+    wait_until(lambda: deployed(context) == sha, "and the next commit")
 
     def failures() -> int:
         with context.database.transaction() as connection:
@@ -332,7 +326,7 @@ def test_a_worker_that_was_silent_for_too_long_changes_nothing_when_it_wakes(
     before = failures()  # what the first one holds in the database may cost the second a try
 
     first.process.send_signal(signal.SIGCONT)
-    until(lambda: {"sync:given_up", "sync:failed"} & {*first.tags()}, "the first one woke up")
+    wait_until(lambda: {"sync:given_up", "sync:failed"} & {*first.tags()}, "the first one woke up")
 
     assert deployed_files(context) == {"orders.py": ORDERS + "# 2\n"}
     assert failures() == before
@@ -348,7 +342,7 @@ def test_a_hundred_requests_become_one_waiting_sync(
 
     assert asked == [False] * 100  # the one of `repo add` waits already
     start_worker()
-    until(lambda: deployed(context) and is_idle(context), "all is done")
+    wait_until(lambda: deployed(context) and is_idle(context), "all is done")
     syncs, _ = syncs_of(context, "dags")
     assert syncs in ("FAP", "FAPF")  # the first poll may ask once more
 
@@ -359,13 +353,13 @@ def test_two_workers_never_sync_one_repository_at_the_same_time(
     origin.push("first", {"orders.py": ORDERS})
     register(context, registration, sync_interval="1s")
     workers = [start_worker(), start_worker()]
-    until(lambda: deployed(context), "the first commit is deployed")
+    wait_until(lambda: deployed(context), "the first commit is deployed")
 
     for number in range(15):
         sha = origin.push(f"commit {number}", {"orders.py": f"{ORDERS}# {number}\n"})
         request_sync(context, "dags")
 
-    until(lambda: deployed(context) == sha and is_idle(context), "the last commit is deployed")
+    wait_until(lambda: deployed(context) == sha and is_idle(context), "the last commit is deployed")
     syncs, leases = syncs_of(context, "dags")
     assert re.fullmatch("(F(AP)?)+", syncs)
     assert leases == syncs.count("F")
@@ -399,8 +393,10 @@ def test_two_workers_lose_none_of_200_requests_for_10_repositories_and_no_reader
                 last[name] = origins[name].push(f"{number}", files)
                 request_sync(context, name)
                 request_sync(context, name)
-        until(lambda: {name: deployed(context, name) for name in names} == last, "last commits")
-        until(lambda: is_idle(context), "no job is left over")
+        wait_until(
+            lambda: {name: deployed(context, name) for name in names} == last, "last commits"
+        )
+        wait_until(lambda: is_idle(context), "no job is left over")
 
     assert seen.torn == []
     assert len(seen.releases) > 20
@@ -481,11 +477,11 @@ def test_two_workers_apply_each_change_of_the_file_once_and_a_bad_one_keeps_what
     def told(tag: str) -> int:
         return sum(worker.tags().count(tag) for worker in workers)
 
-    until(lambda: told("declaration:applied") and deployed(context) == sha, "it is deployed")
+    wait_until(lambda: told("declaration:applied") and deployed(context) == sha, "it is deployed")
     file.write_text("repositories: [\n")
-    until(lambda: told("declaration:refused"), "the bad file is refused")
+    wait_until(lambda: told("declaration:refused"), "the bad file is refused")
     file.write_text(good + "    # the same\n")
-    until(lambda: told("declaration:applied") == 2, "the good file is applied")
+    wait_until(lambda: told("declaration:applied") == 2, "the good file is applied")
     time.sleep(1.5)  # long enough for the other worker to have a look
 
     assert (told("declaration:applied"), told("declaration:refused")) == (2, 1)

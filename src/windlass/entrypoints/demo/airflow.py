@@ -111,7 +111,7 @@ class LocalAirflow:
             f"[api_auth]\njwt_secret = {secrets.token_urlsafe(64)}\n",  # HS512 wants 64 bytes
         )
 
-    def start(self, deadline_s: float = 60.0) -> None:
+    def start(self, deadline_s: float = 180.0) -> None:
         """Return when the API answers to our password and processor and scheduler heartbeat.
 
         Raises Unavailable (DEMO001) with the last log lines of the part that failed; then, as on

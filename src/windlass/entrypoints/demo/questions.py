@@ -34,7 +34,7 @@ class DemoAirflow(AirflowClient):
         run: dict[str, Any] = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}").json()
         return run
 
-    def wait_for_run(self, dag_id: str, run_id: str, *, limit_s: float = 60) -> dict[str, Any]:
+    def wait_for_run(self, dag_id: str, run_id: str, *, limit_s: float = 180) -> dict[str, Any]:
         """The run once it ended, well or badly; Unavailable DEMO003 where it does not."""
         deadline = time.monotonic() + limit_s
         while (run := self.get_run(dag_id, run_id))["state"] not in _DONE:

@@ -145,7 +145,7 @@ class Ground:
             "WINDLASS_LOG_FORMAT": "json",
         }
 
-    def _await_api(self, limit_s: float = 30) -> None:
+    def _await_api(self, limit_s: float = 90) -> None:
         deadline = time.monotonic() + limit_s
         while True:
             try:
@@ -191,7 +191,7 @@ class Stage(Ground):
         self.airflow.prepare()
         super()._start(stack)
         stack.enter_context(self.airflow)
-        self.airflow.start(deadline_s=90)
+        self.airflow.start(deadline_s=180)
 
     def _variables(self) -> dict[str, str]:
         endpoint = self.airflow.endpoint

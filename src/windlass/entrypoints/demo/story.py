@@ -20,7 +20,7 @@ DAG_IDS = ("hello", "orders", "report")
 ADDRESS = f"/api/v1/repositories/{NAME}"
 NOTICED = ("revision:noticed", "noticed", "a new head of the branch")
 OF_REVISION = ("revision:noticed", "revision:fetched", "verdict:allowed", "verdict:denied")
-LIMIT_S = 60
+LIMIT_S = 180
 SAMPLE = {
     entry.name: entry.read_text()
     for entry in (files("windlass.entrypoints.demo") / "sample").iterdir()
