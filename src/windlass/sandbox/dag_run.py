@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from windlass.sandbox.inside import kernel, running
 
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 _LAST_BYTES = 20_000
+_END_LIMIT_S = 10.0
 Tell = Callable[[Mapping[str, Any]], None]
 
 
@@ -151,13 +153,15 @@ def _end(process: "subprocess.Popen[bytes]", spared: frozenset[int]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(timeout=5)
-    while orphans := _children() - spared:
-        for pid in orphans:
+    deadline = time.monotonic() + _END_LIMIT_S
+    while (orphans := _children() - spared) and time.monotonic() < deadline:
+        for pid in orphans:  # one of another account cannot be ended, and is left
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
         for pid in orphans:
             with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, 0)
+                os.waitpid(pid, os.WNOHANG)
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from windlass.sandbox import child
 
 WATCH_S = 0.1
 START_LIMIT_S = 60.0  # on a machine that is busy with other work
+END_LIMIT_S = 10.0  # from being killed to being gone
 IDLE_S = 600.0  # as the process that imports: they hold memory, and start in a tenth of a second
 
 
@@ -132,7 +133,8 @@ class CheckProcess:
             if pipe is not None:
                 with contextlib.suppress(BrokenPipeError):  # unflushed bytes to a dead process
                     pipe.close()
-        process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # it hangs in the kernel
+            process.wait(timeout=END_LIMIT_S)
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:

@@ -3,6 +3,8 @@ of threads, and replaced when it dies."""
 
 import contextlib
 import json
+import os
+import signal
 import subprocess
 import threading
 import time
@@ -10,13 +12,15 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 from typing import IO, Any
 
 from windlass.sandbox import child
 from windlass.sandbox.inside import zygote
+from windlass.sandbox.pool import END_LIMIT_S
 
 START_LIMIT_S = 120.0
-_GRACE_S = 30.0
+GRACE_S = 30.0
 _MAX_HEADER = 100_000
 
 
@@ -49,9 +53,16 @@ class Ended:
 
 
 class Zygote:
-    """One process of the interpreter `python`, started with `config` (`inside.zygote.main`)."""
+    """One process of the interpreter `python`, started with `config` (`inside.zygote.main`).
 
-    def __init__(self, python: Path, config: Mapping[str, Any]) -> None:
+    It is killed where nothing comes of it for `grace_s` longer than a request may take. Requests
+    are written by a thread of their own: a process that does not read them makes nobody wait for
+    more than that, whoever asks.
+    """
+
+    def __init__(
+        self, python: Path, config: Mapping[str, Any], *, grace_s: float = GRACE_S
+    ) -> None:
         self._process = subprocess.Popen(
             [python, "-I", "-B", zygote.__file__],
             stdin=subprocess.PIPE,
@@ -61,18 +72,22 @@ class Zygote:
             cwd="/",
             start_new_session=True,
         )
+        self._grace_s = grace_s
         self._lock = threading.Lock()
+        self._unsent: SimpleQueue[bytes | None] = SimpleQueue()
         self._pending: dict[int, Future[Ended]] = {}
         self._numbers = 0
         self._moved_at = time.monotonic()
         self.is_over = False
-        starting = threading.Timer(START_LIMIT_S, self._process.kill)
+        starting = threading.Timer(START_LIMIT_S, self._kill)
         starting.start()
+        threading.Thread(target=self._write, name="import-requests", daemon=True).start()
+        self._unsent.put(json.dumps(config).encode())
         try:
-            self._send(config)
             self.hello = self._header()
         except (OSError, EOFError, ValueError) as error:
             self.close()
+            self._out.close()
             raise ZygoteRefused("it ended, or took too long, before it was ready") from error
         finally:
             starting.cancel()
@@ -85,38 +100,48 @@ class Zygote:
         """What came of importing a file, once its turn has come. Raises ZygoteDied."""
         future: Future[Ended] = Future()
         asked_at = time.monotonic()
-        with self._lock:
-            if self.is_over:
-                raise ZygoteDied
-            self._numbers += 1
-            number = self._numbers
-            if not self._pending:
-                self._moved_at = time.monotonic()
-            self._pending[number] = future
-            try:
-                self._send({**request, "number": number})
-            except OSError as error:
-                raise ZygoteDied from error
+        number = self._register(future)
+        self._unsent.put(json.dumps({**request, "number": number}).encode())
+        patience_s = request["limit_s"] + self._grace_s
         while True:
             with contextlib.suppress(TimeoutError):
-                return future.result(timeout=5.0)
-            patience_s = request["limit_s"] + _GRACE_S
-            if time.monotonic() > max(self._moved_at, asked_at) + patience_s:
-                self._process.kill()
+                return future.result(timeout=min(5.0, patience_s))
+            overdue_s = time.monotonic() - max(self._moved_at, asked_at) - patience_s
+            if overdue_s > 0:
+                self._kill()
+            if overdue_s > END_LIMIT_S:  # something holds its pipes that cannot be killed
+                self._be_over()
 
     def close(self) -> None:
         """End it, and whatever it is importing."""
         self.is_over = True
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        self._kill()
+        self._unsent.put(None)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=END_LIMIT_S)
+
+    def _register(self, future: "Future[Ended]") -> int:
+        """The number under which the answer is awaited."""
+        with self._lock:
+            if self.is_over:
+                raise ZygoteDied
+            self._numbers += 1
+            if not self._pending:
+                self._moved_at = time.monotonic()
+            self._pending[self._numbers] = future
+            return self._numbers
+
+    def _write(self) -> None:
+        """Send what is asked, in order, until the process is closed or gone."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError), self._process.stdin as stream:
+            while (message := self._unsent.get()) is not None:
+                child.write_frame(stream, message)
+                stream.flush()
 
     def _listen(self) -> None:
         """Hand out answers until there are no more."""
-        try:
+        with self._out, contextlib.suppress(OSError, EOFError, ValueError, KeyError):
             while True:
                 header = self._header()
                 content = child.read_frame(self._out)
@@ -128,19 +153,22 @@ class Zygote:
                 future.set_result(
                     Ended(header["code"], header["why"], header["memory_kb"], content)
                 )
-        except (OSError, EOFError, ValueError, KeyError):
-            pass
+        self._be_over()
+        self.close()
+
+    def _be_over(self) -> None:
+        """Tell everybody who waits that nothing will come."""
         with self._lock:
             self.is_over = True
             pending, self._pending = self._pending, {}
         for future in pending.values():
             future.set_exception(ZygoteDied())
-        self.close()
 
-    def _send(self, message: Mapping[str, Any]) -> None:
-        assert self._process.stdin is not None
-        child.write_frame(self._process.stdin, json.dumps(message).encode())
-        self._process.stdin.flush()
+    def _kill(self) -> None:
+        """Kill it and the process inside its namespaces, which is of the same group."""
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def _header(self) -> dict[str, Any]:
         frame = child.read_frame(self._out)

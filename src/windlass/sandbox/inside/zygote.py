@@ -242,10 +242,10 @@ class _Pipes:
 
     def read(self, length: int) -> bytes:
         """That many bytes, fewer only where the input ends. Nothing is read ahead."""
-        content = b""
+        content = bytearray()
         while len(content) < length and (chunk := os.read(self.reading, length - len(content))):
             content += chunk
-        return content
+        return bytes(content)
 
     def send(self, header: dict[str, Any], content: bytes | None = None) -> None:
         with open(self._writing, "wb", closefd=False) as stream:
