@@ -17,8 +17,8 @@ setup: ## make or refresh .venv and .venv-airflow; instant when nothing changed
 demo: setup ## Windlass, a local Airflow and sample repositories; ONCE=1 runs the whole story and exits
 	@$(bin)/windlass demo $(if $(filter-out 0,$(ONCE)),--once)
 
-up: setup ## everything on this machine, with your own repositories
-	@$(bin)/windlass up
+up: setup ## everything on this machine, with your own repositories; AIRFLOW=1 runs an Airflow too
+	@$(bin)/windlass up $(if $(filter-out 0,$(AIRFLOW)),--airflow)
 
 test: lint ## lint, types and all tests
 	@sh scripts/test

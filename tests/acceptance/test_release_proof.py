@@ -47,11 +47,11 @@ class SmallAirflow:
             home, python=Path(python), settings=settings, port=1, base_env=dict(os.environ)
         )
         self.airflow.prepare()
-        self.airflow._migrate(time.monotonic() + 90)
+        self.airflow.migrate(90)
         self.processor = self.start()
 
     def start(self) -> ChildProcess:
-        return self.airflow._spawn("dag-processor", ("dag-processor",))
+        return ChildProcess(self.airflow.commands()["dag-processor"])
 
     def dag(self, dag_id: str) -> tuple[str, bool, str] | None:
         """(bundle version, is stale, when it was parsed) as Airflow's database has it."""

@@ -136,6 +136,24 @@ def test_what_cannot_be_is_refused_and_changes_nothing(
         stored(context, "other")
 
 
+def test_the_airflow_of_the_settings_may_be_anywhere_for_who_has_other_settings(
+    context: Context, strange: Strange
+) -> None:
+    """`windlass doctor` beside a `windlass up --airflow`."""
+    judged = replace(context, network=Network(airflow_hosts=()))
+    strange.answer = healthy()
+    described = replace(stored(context, "default"), airflow_url=strange.url)
+
+    follow_settings(context, described, LOGIN)
+    of_settings = examine_environment(judged, "default")
+    follow_settings(context, stored(context, "default"), None)
+    add(context, "prod", airflow_url=strange.url)
+    of_people = examine_environment(judged, "prod")
+
+    assert (of_settings[0].subject, of_settings[0].condition) == ("address", Condition.OK)
+    assert "AIR008" in of_people[0].found
+
+
 def test_an_airflow_at_the_address_of_a_clouds_secrets_is_not_taken(context: Context) -> None:
     judged = replace(context, network=Network(airflow_hosts=()))
 

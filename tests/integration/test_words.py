@@ -44,9 +44,9 @@ from windlass.entrypoints.cli import waiting
 from windlass.entrypoints.cli.client import Client
 from windlass.entrypoints.cli.files import write_file
 from windlass.entrypoints.cli.lifecycle import _await_removal
+from windlass.entrypoints.demo.airflow import find_airflow
 from windlass.entrypoints.demo.certificates import LocalAuthority
 from windlass.entrypoints.demo.questions import DemoAirflow
-from windlass.entrypoints.demo.stage import find_airflow
 from windlass.git import process
 from windlass.git.guard import git_version
 from windlass.home import ensure_token
@@ -89,6 +89,10 @@ def repository(context: Context, origin: Origin, registration: Registration) -> 
             "airflow config --dag-processor",
             "CLI004 --dag-processor goes with --airflow-2 Airflow 3 always has a dag-processor of "
             "its own.",
+        ),
+        (
+            "up --airflow-port 8081",
+            "CLI004 --airflow-port and --airflow-python go with --airflow windlass up --airflow",
         ),
         (
             "environment set default",

@@ -83,6 +83,7 @@ class Event(StrEnum):
     PROCESS_ENDED = "process:ended"  # by itself; it is started again
     PROCESS_STOPPING = "process:stopping"  # by a signal
     PROCESS_STOPPED = "process:stopped"
+    AIRFLOW_READY = "airflow:ready"  # the local one of `up --airflow`; the seconds it took
     TICK_FAILED = "tick:failed"  # the database could not be started again
     REQUEST_FAILED = "request:failed"
     BACKUP_MADE = "backup:made"  # the nightly one

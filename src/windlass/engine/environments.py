@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from sqlalchemy.engine import Connection
 
@@ -20,6 +21,7 @@ from windlass.domain.environment import Environment, Target
 from windlass.domain.errors import AppError
 from windlass.domain.inventory import Inventory, Listing
 from windlass.domain.names import Kind
+from windlass.domain.repository import Owner
 from windlass.network.proxies import STRAIGHT, Network
 from windlass.sandbox.checker import Checker
 from windlass.sandbox.importer import Importer
@@ -162,12 +164,16 @@ def client_of(
     timeout_s: float = 10,
 ) -> AirflowClient | None:
     """A client for the environment's Airflow; None where it has no address or no credential.
-    Where `refused` is given, it raises that in place of asking anything but who is there.
+    Where `refused` is given, it raises that in place of asking anything but who is there. Where
+    settings named it, of this process or another, it may be anywhere: the operator gave it.
 
     Raises Invalid CRED001 and CRED002 where no key opens the credential.
     """
     if environment.airflow_url is None or stored is None:
         return None
+    if environment.owner is Owner.SETTINGS and network.airflow_hosts is not None:
+        host = urlsplit(environment.airflow_url).hostname or ""
+        network = replace(network, airflow_hosts=(*network.airflow_hosts, host))
     username = environment.airflow_username or stored.username
     kind = FolderAirflow if environment.target is Target.FOLDER else AirflowClient
     return kind(

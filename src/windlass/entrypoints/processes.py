@@ -216,15 +216,15 @@ def run_to_end(
     return done.stdout
 
 
-def check_port(port: int) -> None:
-    """Refuse a port of 127.0.0.1 that the API cannot have: Invalid CFG005."""
+def check_port(port: int, *, part: str = "the API", remedy: str = "set WINDLASS_API_PORT") -> None:
+    """Refuse a port of 127.0.0.1 that a part cannot have: Invalid CFG005."""
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError as error:
         raise Invalid(
             "CFG005",
-            f"the API cannot have port {port} of 127.0.0.1: {os.strerror(error.errno or 0)}",
-            "Stop what uses it, such as another `windlass up`, or set WINDLASS_API_PORT.",
+            f"{part} cannot have port {port} of 127.0.0.1: {os.strerror(error.errno or 0)}",
+            f"Stop what uses it, such as another `windlass up`, or {remedy}.",
         ) from error
 
 
@@ -233,6 +233,22 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
+
+
+@contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """Have the first SIGTERM raise SystemExit(0) within the block, and later ones do nothing: what
+    was started is then stopped on the way out. Only on the main thread."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        raise SystemExit(0)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def supervise(

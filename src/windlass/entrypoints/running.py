@@ -4,25 +4,29 @@ import fcntl
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import structlog
 
 from windlass.domain.errors import Invalid
 from windlass.domain.events import Event
 from windlass.entrypoints.logs import configure_logs
-from windlass.entrypoints.processes import Command, check_port, supervise
+from windlass.entrypoints.processes import Command, check_port, ended_by_sigterm, supervise
 from windlass.home import check_database, embedded_postgres, ensure_token, make_home
 from windlass.settings import Settings, process_environment
+
+if TYPE_CHECKING:
+    from windlass.entrypoints.up_airflow import AirflowBeside  # late: memory for ever
 
 log = structlog.get_logger()
 
 
-def run_up(settings: Settings) -> int:
-    """Run until SIGTERM or SIGINT; the exit code. Nothing it started is left running.
+def run_up(settings: Settings, beside: "AirflowBeside | None" = None) -> int:
+    """Run until SIGTERM or SIGINT; the exit code. Nothing it started is left running. `beside` is
+    the Airflow that runs with it.
 
     Raises Invalid CFG005 where another process has the port, CFG006 where one has the home, and
-    what `check_database` raises.
+    what `check_database` and `beside.prepare` raise.
     """
     check_port(settings.api_port)
     configure_logs(settings.log_format, "up")
@@ -32,17 +36,25 @@ def run_up(settings: Settings) -> int:
     postgres = None if settings.database_url else embedded_postgres(settings)
     alone = be_alone(settings.home)
     try:
-        if postgres is not None:
-            postgres.start()
+        with ended_by_sigterm():
+            if postgres is not None:
+                postgres.start()
+            if beside is not None:
+                beside.prepare()
         log.info(
             Event.PROCESS_STARTED,
             url=settings.client_url,
             home=str(settings.home),
             token_file=str(settings.token_file),
         )
+        commands = part_commands(settings, extra=beside.variables() if beside else None)
         # A server that was killed is started again; one that runs costs a look at its socket.
-        revive = postgres.start if postgres else lambda: ""
-        return supervise(part_commands(settings), on_event=_tell, on_tick=revive)
+        looks = [one for one in (postgres and postgres.start, beside and beside.look) if one]
+        return supervise(
+            {**commands, **(beside.commands() if beside else {})},
+            on_event=_tell,
+            on_tick=lambda: [look() for look in looks],
+        )
     finally:
         if postgres is not None:
             postgres.stop()

@@ -160,7 +160,7 @@ def gate(
     for each file, and `airflow dags reserialize`. A part with 0 files is left out.
     """
     from windlass.entrypoints.bench.gate import Sizes, measure
-    from windlass.entrypoints.demo.stage import find_airflow
+    from windlass.entrypoints.demo.airflow import find_airflow
 
     found = measure(
         Sizes(static, imports, fresh, cold, files, large, pushes),

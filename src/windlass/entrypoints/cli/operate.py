@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+AIRFLOW_PORT = 8080
+"""Airflow's own default."""
+
 Port = Annotated[int | None, typer.Option("--port", help="The port of the API on 127.0.0.1.")]
 
 
@@ -18,16 +21,44 @@ def up(
             "--embedded-db", help="In a container, without a volume: keep the database there."
         ),
     ] = False,
+    airflow: Annotated[
+        bool, typer.Option("--airflow", help="A local Airflow too, on 127.0.0.1, to try things.")
+    ] = False,
+    airflow_port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help=f"Its port; default {AIRFLOW_PORT}."),
+    ] = None,
+    airflow_python: Annotated[
+        Path | None,
+        typer.Option(
+            help="Its interpreter, with airflow-provider-windlass; default: that of the settings, "
+            "else .venv-airflow."
+        ),
+    ] = None,
 ) -> None:
     """Run everything on this machine: database, API and worker.
 
     Everything is kept in .windlass below this folder (WINDLASS_HOME). Stop it with Ctrl-C.
+
+    With --airflow a newcomer has all there is to try with their own repositories. The code of
+    their DAGs runs as who starts this.
     """
+    from windlass.domain.errors import Invalid
     from windlass.entrypoints.running import run_up
     from windlass.settings import load_settings
 
+    if not airflow and (airflow_port or airflow_python):
+        words = "--airflow-port and --airflow-python go with --airflow"
+        raise Invalid("CLI004", words, "windlass up --airflow")
     settings = load_settings(api_port=port, embedded_db=embedded_db or None)
-    raise typer.Exit(run_up(settings))
+    if not airflow:
+        raise typer.Exit(run_up(settings))
+    from windlass.entrypoints.up_airflow import AirflowBeside
+
+    beside = AirflowBeside(
+        settings, python=airflow_python, port=airflow_port or AIRFLOW_PORT, say=_say
+    )
+    raise typer.Exit(run_up(settings, beside))
 
 
 def api(port: Port = None) -> None:
@@ -88,3 +119,8 @@ def demo(
     from windlass.entrypoints.demo.story import run_demo
 
     raise typer.Exit(run_demo(once=once, airflow_python=airflow_python, out=sys.stdout))
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

@@ -17,8 +17,9 @@ from typing import Any, Self
 
 import httpx
 
-from windlass.domain.errors import Unavailable
+from windlass.domain.errors import Invalid, Unavailable
 from windlass.entrypoints.processes import ChildProcess, Command, stop_all
+from windlass.settings import load_settings
 
 COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "api-server": ("api-server",),
@@ -57,8 +58,9 @@ class LocalAirflow:
     `python` is the interpreter of a venv with Airflow 3.1 or newer, byte-compiled at install: we
     start it with PYTHONDONTWRITEBYTECODE, for `__pycache__` in a release tree can run old code.
     `settings` holds `AIRFLOW__…` variables, the bundle list among them; they cannot widen what we
-    listen on. Of `base_env` everything stays but
-    `AIRFLOW…` and what redirects bytecode. Call `start` on a thread that outlives the Airflow.
+    listen on. Of `base_env` everything stays but `AIRFLOW…`, what redirects bytecode, and
+    `WINDLASS_…`, which are no business of a DAG's code. Call `start` on a thread that outlives the
+    Airflow, or have `commands` supervised after `prepare` and a `migration` that ended well.
     """
 
     def __init__(
@@ -120,10 +122,10 @@ class LocalAirflow:
         deadline = time.monotonic() + deadline_s
         self.prepare()
         try:
-            self._migrate(deadline)
+            self.migrate(deadline - time.monotonic())
             began_at = datetime.now(UTC)
-            for name, arguments in COMPONENTS.items():
-                self._children[name] = self._spawn(name, arguments)
+            for name, command in self.commands().items():
+                self._children[name] = ChildProcess(command)
             self._await_health(began_at, deadline)
         except BaseException:
             self.stop()
@@ -142,28 +144,43 @@ class LocalAirflow:
         """Return the log of a component: a key of COMPONENTS, or `migrate`."""
         return self._home / "component-logs" / f"{name}.log"
 
-    def _migrate(self, deadline: float) -> None:
-        with self._spawn("migrate", ("db", "migrate")) as migration:
-            code = migration.wait(deadline - time.monotonic())
+    def commands(self) -> dict[str, Command]:
+        """What runs each component, by its name."""
+        return {name: self._command(name, arguments) for name, arguments in COMPONENTS.items()}
+
+    def migrate(self, limit_s: float) -> None:
+        """Make Airflow's database, or bring it to the version of this Airflow.
+
+        Raises Unavailable DEMO001 with the last lines where that fails or takes longer.
+        """
+        with ChildProcess(self._command("migrate", ("db", "migrate"))) as migration:
+            code = migration.wait(limit_s)
             if code != 0:
                 raise _failure("db migrate", code, migration)
 
-    def _spawn(self, name: str, arguments: tuple[str, ...]) -> ChildProcess:
-        return ChildProcess(
-            Command(
-                argv=[str(self._python), "-m", "airflow", *arguments],
-                env=self._env(),
-                cwd=self._home,
-                log_path=self.log_path(name),
-                umask=0o077,
-            )
+    def is_ready(self, began_at: datetime) -> bool:
+        """Whether the API answers to our password, and scheduler and processor gave a sign of life
+        since `began_at`. Raises Unavailable DEMO001 where it refuses the password."""
+        with self._client(timeout_s=1.0) as client:
+            if _not_ready(client, began_at):
+                return False
+            self._log_in(client)
+            return True
+
+    def _command(self, name: str, arguments: tuple[str, ...]) -> Command:
+        return Command(
+            argv=[str(self._python), "-m", "airflow", *arguments],
+            env=self._env(),
+            cwd=self._home,
+            log_path=self.log_path(name),
+            umask=0o077,
         )
 
     def _env(self) -> dict[str, str]:
         inherited = {
             name: value
             for name, value in self._base_env.items()
-            if not name.startswith(("AIRFLOW", "_AIRFLOW", "PYTHONPYCACHEPREFIX"))
+            if not name.startswith(("AIRFLOW", "_AIRFLOW", "PYTHONPYCACHEPREFIX", "WINDLASS_"))
         }
         return {
             **inherited,
@@ -198,8 +215,7 @@ class LocalAirflow:
         }
 
     def _await_health(self, began_at: datetime, deadline: float) -> None:
-        # trust_env: a proxy from the environment must not come between us and our own machine
-        with httpx.Client(base_url=self.endpoint.url, trust_env=False, timeout=5.0) as client:
+        with self._client(timeout_s=5.0) as client:
             while waiting_for := _not_ready(client, began_at):
                 self._raise_if_one_ended()
                 if time.monotonic() > deadline:
@@ -207,6 +223,10 @@ class LocalAirflow:
                 self._children["api-server"].wait(POLL_S)
             self._raise_if_one_ended()
             self._log_in(client)
+
+    def _client(self, *, timeout_s: float) -> httpx.Client:
+        # trust_env: a proxy from the environment must not come between us and our own machine
+        return httpx.Client(base_url=self.endpoint.url, trust_env=False, timeout=timeout_s)
 
     def _raise_if_one_ended(self) -> None:
         for name, child in self._children.items():
@@ -223,6 +243,18 @@ class LocalAirflow:
                 f"{self.endpoint.url} refused our password with HTTP {reply.status_code}.",
                 "Another Airflow may be using this port; choose another one.",
             )
+
+
+def find_airflow(given: Path | None) -> Path:
+    """The interpreter to run Airflow with: the one given, set, or made by `make setup`."""
+    python = given or load_settings().airflow_python or Path(".venv-airflow/bin/python")
+    if python.exists():
+        return python.absolute()
+    raise Invalid(
+        "DEMO004",
+        f"there is no Airflow environment at {python}",
+        "Make one with `make setup`, or name its python with --airflow-python.",
+    )
 
 
 def _not_ready(client: httpx.Client, began_at: datetime) -> str | None:

@@ -18,10 +18,10 @@ import httpx
 
 from windlass.app import release_key_of, store_of
 from windlass.domain.environment import Environment
-from windlass.domain.errors import Invalid, Unavailable
+from windlass.domain.errors import Unavailable
 from windlass.domain.statement import key_text
 from windlass.entrypoints.cli.client import Client
-from windlass.entrypoints.demo.airflow import LocalAirflow
+from windlass.entrypoints.demo.airflow import LocalAirflow, find_airflow
 from windlass.entrypoints.demo.gitserver import GitHttpServer
 from windlass.entrypoints.demo.questions import DemoAirflow
 from windlass.entrypoints.processes import ChildProcess, Command, free_port, run_to_end, stop_all
@@ -263,15 +263,3 @@ class Clone:
 
     def _host(self) -> str:
         return self.url.split("/")[2]
-
-
-def find_airflow(given: Path | None) -> Path:
-    """The interpreter to run Airflow with: the one given, set, or made by `make setup`."""
-    python = given or load_settings().airflow_python or Path(".venv-airflow/bin/python")
-    if python.exists():
-        return python.absolute()
-    raise Invalid(
-        "DEMO004",
-        f"there is no Airflow environment at {python}",
-        "Make one with `make setup`, or name its python with --airflow-python.",
-    )
