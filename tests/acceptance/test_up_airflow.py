@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import ROOT, runs, wait_until
+from tests.acceptance.conftest import ROOT, runs
 from tests.acceptance.test_stage import LOOPBACK, listening_addresses
+from tests.waiting import wait_until
 from windlass.database.embedded import EmbeddedPostgres
 from windlass.entrypoints import processes
 from windlass.entrypoints.cli.client import Client

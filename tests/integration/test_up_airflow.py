@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from tests.integration.sham import install_sham_airflow, make_sham_airflow
-from tests.integration.test_up import running, until
+from tests.integration.test_up import running
+from tests.waiting import wait_until
 from windlass.database.connection import Database
 from windlass.database.embedded import EmbeddedPostgres
 from windlass.database.environments import put_environment
@@ -175,7 +176,7 @@ def test_sigterm_while_airflows_database_is_made_leaves_nothing(
     command = [sys.executable, "-m", "windlass", "up", "--airflow", "--port", str(free_port())]
     command += ["--airflow-port", str(free_port()), "--airflow-python", str(python)]
     up = subprocess.Popen(command, env=env, cwd="/")
-    until(slow.exists, "the migration began", limit_s=120)
+    wait_until(slow.exists, "the migration began")
     family = {one.pid for one in processes._members(up.pid, (), leader_runs=True)}
 
     up.send_signal(signal.SIGTERM)
