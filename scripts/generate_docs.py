@@ -81,6 +81,7 @@ PREFIXES = {
     "ENV": "An environment.",
     "F": "ruff: names and formats, of pyflakes.",
     "FILE": "A file that may hold certain keys only: windlass.yaml, a policy, a pipeline.",
+    "FORGE": "The API of a Git host: its hooks, statuses and comments.",
     "GIT": "A repository's URL, its host, or git itself.",
     "HOLD": "Holds: no automatic deployments of a repository.",
     "IMP": "The import of DAG files by Airflow, in a sandbox.",

@@ -34,6 +34,7 @@ from windlass.domain.options import (
     NewDags,
     Options,
     VerdictMode,
+    check_api_url,
     check_prefix,
 )
 from windlass.domain.paths import MAX_PATHS, check_paths
@@ -86,6 +87,8 @@ _ABOUT_OPTIONS = {
     "paths": "The only folders and files below the DAG root that are fetched and deployed.",
     "dag_id_prefixes": "How the ids begin that its files build at run time; nobody else's may.",
     "pipelines": "The folders below the DAG root whose YAML pipelines are compiled; pipelines.",
+    "api_credential": "The credential for the host's API, where that of git cannot be used there.",
+    "api_url": "Where the host's API is, if that is not where hosts of its kind have it.",
     "dag_id_prefix": "Whether every dag_id must begin with the namespace.",
 }
 _NAME = r"^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$"
@@ -137,10 +140,18 @@ def _below(text: str) -> str:
     return check_paths([text])[0]
 
 
+_TEXTS: Mapping[str, Shape] = {
+    "pool": Text(_pool, _POOL),
+    "api_credential": _named("credential"),
+    "api_url": Text(check_api_url, _AIRFLOW_URL),
+}
+"""Options that are texts, and no names of what they are called."""
+
+
 def _option(name: str) -> Key:
     """The key of an option; its shape follows from its default."""
     default = getattr(DEFAULTS, name)
-    shape: Shape = Text(_pool, _POOL) if name == "pool" else _named(name)
+    shape: Shape = _TEXTS.get(name) or _named(name)
     match default:
         case bool():
             shape = Flag()

@@ -135,7 +135,7 @@ def list_credentials(connection: Connection) -> list[UsedCredential]:
         ).where(t.environment.c.credential_id.is_not(None)),
     )
     used_by: dict[int, list[str]] = {}
-    for credential_id, subject in connection.execute(uses):
+    for credential_id, subject in connection.execute(sa.union(uses, _by_apis())):
         used_by.setdefault(credential_id, []).append(subject)
     rows = connection.execute(sa.select(t.credential).order_by(t.credential.c.name))
     return [
@@ -155,6 +155,16 @@ def list_credentials(connection: Connection) -> list[UsedCredential]:
         )
         for row in rows
     ]
+
+
+def _by_apis() -> sa.Select[Any]:
+    """Repositories that show a credential to the API of their host (the option api_credential)."""
+    r, c = t.repository.c, t.credential.c
+    return (
+        sa.select(c.id, sa.literal("repository/") + r.name)
+        .join(t.repository, r.options["api_credential"].astext == c.name)
+        .where(r.removed_at.is_(None))
+    )
 
 
 def _place(options: dict[str, Any]) -> str | None:

@@ -102,6 +102,12 @@ def get_webhook(connection: Connection, repository: Repository, kind: ForgeKind)
     )
 
 
+def newest_secret(connection: Connection, webhook_id: WebhookId) -> bytes:
+    """The ciphertext of the secret that the host should have."""
+    query = sa.select(_s.ciphertext).where(_s.webhook_id == webhook_id).order_by(_s.id.desc())
+    return bytes(connection.execute(query.limit(1)).scalar_one())
+
+
 def list_webhooks(
     connection: Connection, repository_id: RepositoryId | None = None
 ) -> list[Webhook]:

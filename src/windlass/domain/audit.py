@@ -55,6 +55,8 @@ class Action(StrEnum):
     WEBHOOK_ADDED = "webhook:added"
     WEBHOOK_ROTATED = "webhook:rotated"  # its secret
     WEBHOOK_REMOVED = "webhook:removed"
+    WEBHOOK_REGISTERED = "webhook:registered"  # at its Git host
+    WEBHOOK_REPAIRED = "webhook:repaired"  # there
     DELIVERY_REPLAYED = "delivery:replayed"
     DATABASE_RESTORED = "database:restored"
 

@@ -70,7 +70,9 @@ class Options:
     for all. `paths` are the only folders and files below the DAG root that are deployed, in order;
     () for all. `dag_id_prefixes` begin the ids that files build at run time: no other repository
     may have an id that begins so. `pipelines` are the folders below the DAG root whose YAML
-    documents are compiled, () for none.
+    documents are compiled, () for none. The host's API is shown the
+    credential `api_credential`, None for the one that git has, at `api_url`, None for where hosts
+    have it.
     """
 
     auto_deploy: bool = True
@@ -96,6 +98,8 @@ class Options:
     paths: tuple[str, ...] = ()
     dag_id_prefixes: tuple[str, ...] = ()
     pipelines: tuple[str, ...] = DEFAULT_FOLDERS
+    api_credential: str | None = None
+    api_url: str | None = None
 
     @property
     def is_partial(self) -> bool:
@@ -230,6 +234,37 @@ def _prefixes(value: Any) -> tuple[str, ...]:
     return found
 
 
+def check_api_url(text: str) -> str:
+    """The address of an API without a last slash; Invalid REPO014."""
+    if _API_URL.fullmatch(text):
+        return text.rstrip("/")
+    raise Invalid(
+        "REPO014",
+        "option api_url cannot be that: expected the address of an API without user, query or "
+        "fragment",
+        "For example https://git.example/gitlab/api/v4.",
+    )
+
+
+def _api_url(value: Any) -> str | None:
+    return None if value is None else check_api_url(str(value))
+
+
+def _api_credential(value: Any) -> str | None:
+    """The name of a stored credential; what is none is not shown, since it may be the secret."""
+    if value is None:
+        return None
+    if isinstance(value, str) and _CREDENTIAL.fullmatch(value):
+        return value
+    raise Invalid(
+        "REPO014",
+        "option api_credential cannot be that: expected the name of a stored credential",
+        "See windlass credential list.",
+    )
+
+
+_CREDENTIAL = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
+_API_URL = re.compile(r"https?://[A-Za-z0-9._:\[\]-]{1,300}(/[A-Za-z0-9._~/-]{0,300})?")
 _ABSENT = object()
 _OWN: dict[str, Callable[[Any], Any]] = {
     "depth": _depth,
@@ -237,6 +272,8 @@ _OWN: dict[str, Callable[[Any], Any]] = {
     "pipelines": partial(_paths, "pipelines"),
     "tests_limit_s": _tests_limit_s,
     "dag_id_prefixes": _prefixes,
+    "api_url": _api_url,
+    "api_credential": _api_credential,
 }
 """Options of which a kind does not tell what they may be."""
 DEFAULTS = Options()

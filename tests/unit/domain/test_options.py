@@ -1,5 +1,7 @@
 """What a repository may choose, as it is stored."""
 
+from typing import Any
+
 import pytest
 
 from windlass.domain.errors import Invalid
@@ -33,3 +35,28 @@ def test_tests_have_a_limit_of_whole_seconds(limit_s: object) -> None:
         "REPO014",
         300,
     )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"api_url": "https://user:pass@git.example/api"},
+        {"api_url": "ftp://git.example"},
+        {"api_url": 5},
+        {"api_credential": "ghp_Secret"},
+        {"api_credential": 5},
+    ],
+)
+def test_where_an_api_is_and_what_it_is_shown_is_checked(given: dict[str, Any]) -> None:
+    with pytest.raises(Invalid) as refused:
+        DEFAULTS.changed(given)
+
+    shown = [str(value) for value in given.values() if str(value) in str(refused.value)]
+    assert (refused.value.code, shown) == ("REPO014", [])
+
+
+def test_an_address_of_an_api_loses_its_last_slash() -> None:
+    chosen = DEFAULTS.changed({"api_url": "https://git.example/api/v4/", "api_credential": "api"})
+
+    assert (chosen.api_url, chosen.api_credential) == ("https://git.example/api/v4", "api")
+    assert chosen.changed({"api_url": None}).api_url is None

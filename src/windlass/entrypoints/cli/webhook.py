@@ -23,6 +23,8 @@ SecretStdin = Annotated[
     bool, typer.Option("--secret-stdin", help="Read the secret from stdin; default: make one.")
 ]
 
+AtForge = Annotated[bool, typer.Option("--at-forge", help="At the Git host too, by its API.")]
+
 
 @app.command(epilog="Example: windlass webhook add team-dags")
 def add(
@@ -37,6 +39,57 @@ def add(
     body = {"kind": kind, "secret": _secret() if secret_stdin else None}
     made = Client().post(f"{_address(name)}", body)
     _tell_made(made, output, shown=not secret_stdin)
+
+
+@app.command(epilog="Example: windlass webhook register team-dags")
+def register(name: Name, kind: Kind = None, output: Output = "text") -> None:
+    """Have the Git host call, by its API: the hook is made there, or mended.
+
+    Nobody is shown the secret. It needs WINDLASS_PUBLIC_URL, and a token that may manage hooks.
+    """
+    from windlass.entrypoints.cli.client import Client
+
+    made = Client().post(f"{_address(name)}/register", {"kind": kind})
+    if output == "json":
+        print_json(made)
+        return
+    say(f"{made['kind']} calls {made['url']} at each push and pull request of {name}.")
+    say(f"  Look whether it does: windlass webhook verify {name}")
+
+
+@app.command(epilog="Example: windlass webhook verify team-dags")
+def verify(name: Name, kind: Kind = None, output: Output = "text") -> None:
+    """Ask the Git host what is wrong with its hook, if anything is. Exits 1 then."""
+    from windlass.entrypoints.cli.client import Client
+
+    client = Client()
+    found = _one(client, name, kind)
+    told = client.get(f"{_address(name)}/{found['kind']}/verify")
+    if output == "json":
+        print_json(told)
+    else:
+        say(f"{name} {found['kind']}: {told['problem'] or 'the hook is as it should be'}")
+        if told["protection"] is not None:
+            say(f"  The branch is {told['protection']['words']}.")
+        if not told["ok"]:
+            say(f"  Mend it: windlass webhook repair {name} --kind {found['kind']}")
+    if not told["ok"]:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: windlass webhook repair team-dags")
+def repair(name: Name, kind: Kind = None, output: Output = "text") -> None:
+    """Make the hook at the Git host be as it should, with the newest secret."""
+    from windlass.entrypoints.cli.client import Client
+
+    client = Client()
+    found = _one(client, name, kind)
+    told = client.post(f"{_address(name)}/{found['kind']}/repair", {})
+    if output == "json":
+        print_json(told)
+        return
+    was = f"It was wrong: {told['problem']}." if told["problem"] else "Nothing was wrong with it."
+    say(f"The hook of {name} at {found['kind']} is as it should be. {was}")
 
 
 @app.command("list", epilog="Example: windlass webhook list --output json")
@@ -75,28 +128,45 @@ def rotate(
         str, typer.Option(help="How long the older secret stays valid, such as 2h or 0s.")
     ] = "24h",
     secret_stdin: SecretStdin = False,
+    at_forge: AtForge = False,
     output: Output = "text",
 ) -> None:
     """Give a webhook another secret; the older one stays a while."""
     from windlass.entrypoints.cli.client import Client
 
+    if at_forge and secret_stdin:
+        words = "--at-forge makes the secret itself, and shows it to nobody"
+        raise Invalid("CLI023", words, "Leave out --secret-stdin.")
     client = Client()
     found = _one(client, name, kind)
+    if at_forge:
+        made = client.post(f"{_address(name)}/{found['kind']}/rotate-at-forge", {"keep": keep})
+        if output == "json":
+            print_json(made)
+            return
+        say(f"{found['kind']} has the new secret of {name}; the older one is valid for {keep}.")
+        return
     body = {"keep": keep, "secret": _secret() if secret_stdin else None}
     made = client.post(f"{_address(name)}/{found['kind']}/rotate", body)
     _tell_made(made, output, shown=not secret_stdin)
 
 
 @app.command(epilog="Example: windlass webhook remove team-dags")
-def remove(name: Name, kind: Kind = None, output: Output = "text") -> None:
+def remove(
+    name: Name, kind: Kind = None, at_forge: AtForge = False, output: Output = "text"
+) -> None:
     """Remove a webhook: nobody may call it any more. What was delivered stays."""
     from windlass.entrypoints.cli.client import Client
 
     client = Client()
     found = _one(client, name, kind)
-    left = client.delete(f"{_address(name)}/{found['kind']}")
+    there = "?at_forge=true" if at_forge else ""
+    left = client.delete(f"{_address(name)}/{found['kind']}{there}")
     if output == "json":
         print_json(left)
+        return
+    if at_forge:
+        say(f"Removed the webhook {found['kind']} of {name}, here and at the Git host.")
         return
     say(f"Removed the webhook {found['kind']} of {name}. Remove it at the Git host too.")
 

@@ -10,9 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from windlass.database.deliveries import PastDelivery, get_delivery, list_deliveries
 from windlass.database.repositories import get_past_repository
 from windlass.domain.delivery import DeliveryId, DeliveryState, ForgeKind, Proof
+from windlass.domain.forge import HookReport
 from windlass.domain.webhook import HookState, Webhook
 from windlass.engine.context import Context
 from windlass.engine.deliveries import replay
+from windlass.engine.hooks_there import register, remove_there, repair, rotate_there, verify
 from windlass.engine.webhooks import KEEP, add, list_of, remove, rotate
 from windlass.entrypoints.web.callers import Actor, token_check
 from windlass.entrypoints.web.models import PROBLEMS, Line, Request
@@ -20,6 +22,7 @@ from windlass.entrypoints.web.parameters import Limit, Name
 from windlass.forges.verify import FORGES
 
 Kind = Annotated[str, Path(max_length=100, description="The kind of Git host.")]
+AtForge = Annotated[bool, Query(description="At the Git host too, and there first.")]
 DeliveryNumber = Annotated[int, Path(ge=1, lt=2**63)]  # a BIGINT
 
 
@@ -36,6 +39,44 @@ class RotateIn(Request):
 
     keep: Line = KEEP
     secret: SecretStr | None = Field(None, max_length=1000)
+
+
+class RegisterIn(Request):
+    """A webhook for the Git host to call; `kind` left out: that of the only one there is, else by
+    the name of the repository's host."""
+
+    kind: Line | None = None
+
+
+class RotateThereIn(Request):
+    """Another secret, here and at the Git host; the ones before it stay valid for `keep`."""
+
+    keep: Line = KEEP
+
+
+class ProtectionOut(BaseModel):
+    """What the Git host makes of pushes to the branch; null: it does not tell."""
+
+    is_protected: bool | None
+    needs_review: bool | None
+    words: str
+
+
+class HookReportOut(BaseModel):
+    """The hook at the Git host: `problem` is what is wrong with it, in one line, null where nothing
+    is. `protection` is null where no branch is followed, and after a repair."""
+
+    ok: bool
+    problem: str | None
+    protection: ProtectionOut | None
+
+    @classmethod
+    def of(cls, report: HookReport) -> Self:
+        told = report.protection
+        shown = told and ProtectionOut(
+            is_protected=told.is_protected, needs_review=told.needs_review, words=told.words
+        )
+        return cls(ok=report.problem is None, problem=report.problem, protection=shown)
 
 
 class SecretOut(BaseModel):
@@ -195,10 +236,45 @@ def add_webhooks(router: APIRouter, context: Context) -> None:
         return WebhookMadeOut(webhook=WebhookOut.of(made, context.public_url), secret=secret)
 
     @router.delete("/{name}/webhooks/{kind}")
-    def remove_one(name: Name, kind: Kind, actor: Actor) -> list[WebhookOut]:
+    def remove_one(
+        name: Name,
+        kind: Kind,
+        actor: Actor,
+        at_forge: Annotated[
+            bool, Query(description="At the Git host too, and there first.")
+        ] = False,
+    ) -> list[WebhookOut]:
         """Remove a webhook; those that are left. What was delivered stays."""
-        remove(context, name, kind, actor=actor)
+        take_away = remove_there if at_forge else remove
+        take_away(context, name, kind, actor=actor)
         return webhooks_of(name)
+
+    add_webhooks_there(router, context)
+
+
+def add_webhooks_there(router: APIRouter, context: Context) -> None:
+    """Add what asks the API of the Git host."""
+
+    @router.post("/{name}/webhooks/register")
+    def register_one(name: Name, given: RegisterIn, actor: Actor) -> WebhookOut:
+        """Have the Git host call at each push and pull request, by its API; again mends it."""
+        return WebhookOut.of(register(context, name, given.kind, actor=actor), context.public_url)
+
+    @router.get("/{name}/webhooks/{kind}/verify")
+    def verify_one(name: Name, kind: Kind) -> HookReportOut:
+        """Ask the Git host what it has, and what is wrong with it."""
+        return HookReportOut.of(verify(context, name, kind))
+
+    @router.post("/{name}/webhooks/{kind}/repair")
+    def repair_one(name: Name, kind: Kind, actor: Actor) -> HookReportOut:
+        """Make the hook at the Git host be as it should; `problem` is what was wrong."""
+        return HookReportOut.of(repair(context, name, kind, actor=actor))
+
+    @router.post("/{name}/webhooks/{kind}/rotate-at-forge")
+    def rotate_there_one(name: Name, kind: Kind, given: RotateThereIn, actor: Actor) -> WebhookOut:
+        """Give a webhook another secret, here and at the Git host; nobody is shown it."""
+        made = rotate_there(context, name, kind, keep=given.keep, actor=actor)
+        return WebhookOut.of(made, context.public_url)
 
 
 def _bare(secret: SecretStr | None) -> str | None:

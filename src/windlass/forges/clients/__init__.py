@@ -1,0 +1,1 @@
+"""What Windlass asks of Git hosts: one module for each API, made by `forges.clients.open`."""
