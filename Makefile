@@ -21,6 +21,7 @@ up: setup ## everything on this machine, with your own repositories; AIRFLOW=1 r
 	@$(bin)/windlass up $(if $(filter-out 0,$(AIRFLOW)),--airflow)
 
 test: lint ## lint, types and all tests
+	@sh scripts/setup --tests $(if $(PYTHON),"$(PYTHON)")
 	@sh scripts/test
 	@cd airflow-provider && ../.venv-airflow/bin/python -m pytest
 
@@ -51,6 +52,6 @@ lock: setup ## pin again what pyproject.toml and requirements/*.in ask for; UPGR
 	@sh scripts/setup $(if $(PYTHON),"$(PYTHON)")
 
 clean: ## remove the environments, caches and builds; what Windlass stored (.windlass) stays
-	@rm -rf .venv .venv-airflow .venv-peers .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	@rm -rf .venv .venv-airflow .venv-peers .venv-providers2 .venv-providers3 .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
 	@find . -name .git -prune -o -name .windlass -prune -o \
 		\( -name __pycache__ -o -name '*.egg-info' \) -prune -exec rm -rf {} +

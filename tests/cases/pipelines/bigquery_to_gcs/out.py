@@ -1,6 +1,6 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 1; input sha256:24b055a58187e5405229e086447afd8a08507e9b0209d26ddbf715db192ca86f
-# step types: transfer 1.0.0
+# compiler 2; input sha256:24b055a58187e5405229e086447afd8a08507e9b0209d26ddbf715db192ca86f
+# step types: transfer 1.1.0
 
 from airflow.providers.google.cloud.transfers.bigquery_to_gcs import BigQueryToGCSOperator
 from airflow.sdk import DAG

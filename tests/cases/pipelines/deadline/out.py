@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 1; input sha256:4bdce2fcc7d1d21e73abc2f47129bdf1695294eae6b3b9029452df629328d742
+# compiler 2; input sha256:4bdce2fcc7d1d21e73abc2f47129bdf1695294eae6b3b9029452df629328d742
 # step types: bash 1.0.0
 
 from datetime import timedelta

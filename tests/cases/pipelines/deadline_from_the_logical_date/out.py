@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 1; input sha256:c573045fb35cf98cc0631150e115a0ca1d2ef508bb9387bb7c4c9dd48165dbb4
+# compiler 2; input sha256:c573045fb35cf98cc0631150e115a0ca1d2ef508bb9387bb7c4c9dd48165dbb4
 # step types: bash 1.0.0
 
 from datetime import timedelta

@@ -1,6 +1,6 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 1; input sha256:5dc9989fd32b1d4141733371046852cd11a2d871769ee372325df95394ad1df9
-# step types: transfer 1.0.0
+# compiler 2; input sha256:5dc9989fd32b1d4141733371046852cd11a2d871769ee372325df95394ad1df9
+# step types: transfer 1.1.0
 
 from airflow.providers.google.cloud.transfers.gcs_to_bigquery import GCSToBigQueryOperator
 from airflow.sdk import DAG

@@ -1,6 +1,6 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 1; input sha256:1b2d8593386d30ad81b2fa6f4a8827ae9d809fc67062854d2175a95517d0b56f
-# step types: transfer 1.0.0
+# compiler 2; input sha256:1b2d8593386d30ad81b2fa6f4a8827ae9d809fc67062854d2175a95517d0b56f
+# step types: transfer 1.1.0
 
 from airflow.providers.amazon.aws.operators.s3 import S3CopyObjectOperator
 from airflow.sdk import DAG

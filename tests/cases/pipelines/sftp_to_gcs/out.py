@@ -1,6 +1,6 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 1; input sha256:4a85d739d59d67c2e18cef731fb31380108aa0ea2afd176527afe62f0e219d90
-# step types: transfer 1.0.0
+# compiler 2; input sha256:4a85d739d59d67c2e18cef731fb31380108aa0ea2afd176527afe62f0e219d90
+# step types: transfer 1.1.0
 
 from airflow.providers.google.cloud.transfers.sftp_to_gcs import SFTPToGCSOperator
 from airflow.sdk import DAG

@@ -86,6 +86,7 @@ _TARGETS = {
 }
 SOURCE, TARGET = Cases("type", _SOURCES), Cases("type", _TARGETS)
 _TABULAR = (*DATABASES, "bigquery")
+_DERIVED = (*DATABASES, "http")  # of the others, the provider's default is meant
 
 
 def table_of(endpoint: Config) -> str:
@@ -106,19 +107,22 @@ def connection_of(endpoint: Config) -> str:
     return re.sub(r"[^a-z0-9]+", "_", "_".join(words).lower()).strip("_")[:200]
 
 
-def check_endpoint(found: Fields, reading: Reading) -> None:
-    """What a shape cannot say: that a database needs a table, and which connection is meant."""
+def check_table(found: Fields, reading: Reading) -> None:
+    """What a shape cannot say: that a database needs a table."""
     kind = found.get("type")
     tables = {"table", "table_name", "query"} & found.places.keys()
     if kind in _TABULAR and not tables:
         reading.refuse(
             "PIPE013", f"{quoted(kind)} has no table", "Add table: its name.", found.place
         )
-    if "connection" not in found.places:
-        derived = connection_of(found.values)
-        reading.advise(
-            "PIPE014",
-            f"the {kind} endpoint names no connection; {quoted(derived)} is used",
-            "Add connection: the id of a connection of Airflow.",
-            found.place,
-        )
+
+
+def tell_connection(found: Fields, reading: Reading) -> None:
+    """Which connection is used, where an endpoint names none."""
+    kind = found.get("type")
+    used = "the default of its provider"
+    if kind in _DERIVED:
+        used = quoted(connection_of(found.values))
+    message = f"the {kind} endpoint names no connection; {used} is used"
+    hint = "Add connection: the id of a connection of Airflow."
+    reading.advise("PIPE014", message, hint, found.place)

@@ -4,19 +4,21 @@ Each pair that works stands in `_PAIRS`; any other is refused when it is compile
 are put into SQL as they are: `words.TABLE` lets nothing else pass.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from windlass.compiler.documents import quoted
+from windlass.compiler.nodes import Place
 from windlass.compiler.pipelines.code import Code, arguments
 from windlass.compiler.pipelines.step_type import Config, Part, StepType
 from windlass.compiler.pipelines.steps.endpoints import (
     DATABASES,
     SOURCE,
     TARGET,
-    check_endpoint,
+    check_table,
     connection_of,
     table_of,
+    tell_connection,
 )
 from windlass.compiler.reading import Fields, Reading
 from windlass.compiler.shapes import Key, Listing
@@ -33,6 +35,11 @@ def _query(source: Config) -> str:
 def _own(endpoint: Config, name: str) -> dict[str, str]:
     """The connection, where one is named; else the provider's default holds."""
     return {name: endpoint["connection"]} if "connection" in endpoint else {}
+
+
+def _either(source: Config, target: Config, name: str) -> dict[str, str]:
+    """The connection of a pair that has one for both ends."""
+    return {**_own(source, name), **_own(target, name)}
 
 
 def _rows(source: Config, target: Config, code: Code) -> tuple[Part, ...]:
@@ -109,6 +116,8 @@ def _plain(
     """A pair whose operator takes what the endpoints say, under names of its own."""
 
     def pair(source: Config, target: Config, code: Code) -> tuple[Part, ...]:
+        if source["type"] == "http":
+            source = {**source, "connection": connection_of(source)}
         given = {**arguments(source, source_names), **arguments(target, target_names), **fixed}
         return (Part(code.use(module, operator), given),)
 
@@ -150,7 +159,7 @@ def _gcs_to_bigquery(source: Config, target: Config, code: Code) -> tuple[Part, 
         "destination_project_dataset_table": table_of(target),
         "source_format": formats[target.get("format", "csv")],
         "write_disposition": "WRITE_TRUNCATE" if replaces else "WRITE_APPEND",
-        **_own(target, "gcp_conn_id"),
+        **_either(source, target, "gcp_conn_id"),
     }
     return (Part(code.use(f"{_GOOGLE}.transfers.gcs_to_bigquery", "GCSToBigQueryOperator"), given),)
 
@@ -161,7 +170,7 @@ def _bigquery_to_gcs(source: Config, target: Config, code: Code) -> tuple[Part, 
         "source_project_dataset_table": table_of(source),
         "destination_cloud_storage_uris": [f"gs://{target['bucket']}/{target['key']}"],
         "export_format": formats[target.get("format", "csv")],
-        **_own(source, "gcp_conn_id"),
+        **_either(source, target, "gcp_conn_id"),
     }
     return (Part(code.use(f"{_GOOGLE}.transfers.bigquery_to_gcs", "BigQueryToGCSOperator"), given),)
 
@@ -238,7 +247,7 @@ _PAIRS: Mapping[tuple[str, str], _Pair] = {
         f"{_AWS}.operators.s3",
         "S3CopyObjectOperator",
         {"bucket": "source_bucket_name", "key": "source_bucket_key", "connection": "aws_conn_id"},
-        {"bucket": "dest_bucket_name", "key": "dest_bucket_key"},
+        {"bucket": "dest_bucket_name", "key": "dest_bucket_key", "connection": "aws_conn_id"},
     ),
     ("s3", "gcs"): _s3_to_gcs,
     ("s3", "azure_blob"): _plain(
@@ -253,7 +262,7 @@ _PAIRS: Mapping[tuple[str, str], _Pair] = {
         f"{_GOOGLE}.transfers.gcs_to_gcs",
         "GCSToGCSOperator",
         {"bucket": "source_bucket", "key": "source_object", "connection": "gcp_conn_id"},
-        {"bucket": "destination_bucket", "key": "destination_object"},
+        {"bucket": "destination_bucket", "key": "destination_object", "connection": "gcp_conn_id"},
     ),
     ("gcs", "bigquery"): _gcs_to_bigquery,
     ("gcs", "sftp"): _plain(
@@ -290,6 +299,24 @@ _PAIRS: Mapping[tuple[str, str], _Pair] = {
         s3_overwrite=True,
     ),
 }
+_USED: Mapping[str, frozenset[tuple[str, str]]] = {
+    "format": frozenset(
+        {
+            *((one, "s3") for one in DATABASES),
+            *(("postgres", "gcs"), ("gcs", "bigquery"), ("bigquery", "gcs")),
+        }
+    ),
+    "mode": frozenset(
+        {
+            *((one, other) for one in DATABASES for other in DATABASES),
+            *(("http", "postgres"), ("gcs", "bigquery")),
+        }
+    ),
+}
+"""The pairs for which a key of the target means something."""
+_ONE_CONNECTION = frozenset(
+    {("s3", "s3"), ("gcs", "gcs"), ("gcs", "bigquery"), ("bigquery", "gcs")}
+)
 
 
 def _pairs(config: Config) -> Iterator[tuple[Config, Config]]:
@@ -318,26 +345,47 @@ def _name(source: Config, at: int) -> str:
 def _check_ingestion(found: Fields, reading: Reading) -> None:
     sources = [one for one in found.get("inputs", []) if one is not None]
     targets = [one for one in found.get("outputs", []) if one is not None]
-    for one in (*sources, *targets):
-        check_endpoint(one, reading)
     names = [_name(one.values, at) for at, one in enumerate(sources, start=1)]
     for at, name in enumerate(names):
         if name in names[:at]:
             message = f"two inputs are called {quoted(name)}"
             reading.refuse("PIPE017", message, "Their tasks take that name.", sources[at].place)
-    if len(targets) not in (1, len(sources)) and sources and targets:
+    for one in (*sources, *targets):
+        check_table(one, reading)
+    if not sources or not targets:
+        return
+    if len(targets) not in (1, len(sources)):
         uneven = f"{len(sources)} inputs cannot go to {len(targets)} outputs"
         hint = "Name one output for all inputs, or one for each."
         reading.refuse("PIPE015", uneven, hint, found.place_of("outputs"))
         return
-    if sources and targets:
-        for at, source in enumerate(sources):
-            _check_pair(source, targets[at if len(targets) > 1 else 0], reading)
+    all_targets = targets if len(targets) > 1 else targets * len(sources)
+    _check_ends([*zip(sources, all_targets, strict=True)], reading)
+
+
+def _check_ends(ends: Sequence[tuple[Fields, Fields]], reading: Reading) -> None:
+    """What is wrong with pairs of source and target; each end's connection is told of once."""
+    nameless: dict[Place, Fields] = {}
+    served: set[Place] = set()
+    for source, target in ends:
+        _check_pair(source, target, reading)
+        nameless |= {one.place: one for one in (source, target) if not one.get("connection")}
+        if _kinds(source, target) in _ONE_CONNECTION and (
+            source.get("connection") or target.get("connection")
+        ):
+            served |= {source.place, target.place}
+    for place in sorted(nameless.keys() - served):
+        tell_connection(nameless[place], reading)
+
+
+def _kinds(source: Fields, target: Fields) -> tuple[str, str]:
+    return source.get("type"), target.get("type")
 
 
 def _check_pair(source: Fields, target: Fields, reading: Reading) -> None:
     one, other = source.get("type"), target.get("type")
     if (one, other) in _PAIRS:
+        _check_idle(source, target, reading)
         return
     there = sorted(target for source, target in _PAIRS if source == one)
     known = f"From {one}: to {', '.join(there)}." if there else f"Nothing is read from {one} yet."
@@ -346,13 +394,26 @@ def _check_pair(source: Fields, target: Fields, reading: Reading) -> None:
     reading.refuse("PIPE016", message, hint, target.place)
 
 
+def _check_idle(source: Fields, target: Fields, reading: Reading) -> None:
+    """Tell what would change nothing between these two."""
+    kinds = _kinds(source, target)
+    for key, used in _USED.items():
+        if key in target.places and kinds not in used:
+            message = f"{key} changes nothing from {kinds[0]} to {kinds[1]}"
+            reading.refuse("PIPE047", message, f"Leave {key} out.", target.place_of(key))
+    one, other = source.get("connection"), target.get("connection")
+    if kinds in _ONE_CONNECTION and one and other and one != other:
+        two = f"{kinds[0]} to {kinds[1]} goes by one connection, not by {one} and {other}"
+        reading.refuse("PIPE048", two, "Name one that may do both.", target.place_of("connection"))
+
+
 def _check_transfer(found: Fields, reading: Reading) -> None:
     source, target = found.get("from"), found.get("to")
     for one in (source, target):
         if one is not None:
-            check_endpoint(one, reading)
+            check_table(one, reading)
     if source is not None and target is not None:
-        _check_pair(source, target, reading)
+        _check_ends([(source, target)], reading)
 
 
 def _emit_transfer(config: Config, code: Code) -> tuple[Part, ...]:
@@ -363,7 +424,7 @@ def _emit_transfer(config: Config, code: Code) -> tuple[Part, ...]:
 _NEEDS = ("apache-airflow-providers-common-sql", "and the providers of both ends")
 INGESTION = StepType(
     "ingestion",
-    "1.0.0",
+    "1.1.0",
     "Rows or files go from each input to the output, or to the output at the same place.",
     {
         "inputs": Key(Listing(SOURCE, "the input", 50), "Where they come from.", required=True),
@@ -375,7 +436,7 @@ INGESTION = StepType(
 )
 TRANSFER = StepType(
     "transfer",
-    "1.0.0",
+    "1.1.0",
     "Rows or files go from one place to another.",
     {
         "from": Key(SOURCE, "Where they come from.", required=True),
