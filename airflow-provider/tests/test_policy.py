@@ -94,6 +94,17 @@ def test_a_released_dag_passes_with_the_tags_of_its_repository(make_bundle: Make
     assert set(bag.dags["orders"].tags) == {"ns:company", "repo:dags"}
 
 
+@pytest.mark.parametrize("level", ["strict", "off"])
+def test_a_dag_says_which_release_its_file_was_read_from(
+    make_bundle: Make, store: SignedPublisher, monkeypatch: pytest.MonkeyPatch, level: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW__WINDLASS__POLICY", level)
+    found = read(make_bundle().path).dags["orders"]
+
+    assert found.fileloc == str(store.tree("42") / "orders.py")
+    assert found.relative_fileloc == "orders.py"
+
+
 def test_a_pinned_release_passes_too(make_bundle: Make, store: SignedPublisher) -> None:
     bag = read(make_bundle(version="42").path)
 
@@ -321,3 +332,4 @@ def test_a_bundle_that_flips_while_a_file_runs_makes_no_import_error(
 
     assert (bundle.path / "orders.py").read_text() == renamed
     assert (bag.import_errors, [*bag.dags]) == ({}, ["orders"])
+    assert bag.dags["orders"].fileloc == str(store.tree("42") / "orders.py")

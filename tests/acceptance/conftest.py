@@ -136,7 +136,11 @@ class Team:
             release = self.status["release"]
             return bool(release and (release["revision"], release["state"]) == (revision, "live"))
 
-        wait_until(is_live, f"{self.name} at {revision[:7]} is live")
+        try:
+            wait_until(is_live, f"{self.name} at {revision[:7]} is live")
+        except AssertionError as late:
+            found = self.status
+            raise AssertionError(f"{late}: {found['sync']}, {found['health']}") from None
         return int(self.status["release"]["id"])
 
     def wait_polls(self, count: int) -> None:

@@ -139,6 +139,11 @@ def test_a_dag_is_explained_whatever_keeps_it_from_view(stage: Stage, airflow: D
     assert told("shown")[0] == "shown is live, but paused in Airflow."
 
 
+def of_bundle(airflow: DemoAirflow, team: Team) -> dict[str, str | None]:
+    """dag_id → the version that Airflow shows it at."""
+    return {one.dag_id: one.version for one in airflow.list_dags(team.bundle)}
+
+
 def test_a_change_of_a_helper_alone_is_seen_in_every_dag_that_imports_it(
     stage: Stage, airflow: DemoAirflow
 ) -> None:
@@ -150,4 +155,9 @@ def test_a_change_of_a_helper_alone_is_seen_in_every_dag_that_imports_it(
     team.wait_live(team.push("helper only", {"lookup.py": "TAG = 'v2'\n"}))
 
     assert [airflow.tags(dag_id)[-1] for dag_id in ids] == ["v2", "v2"]
+    now = str(team.status["release"]["id"])
+    (other,) = [one for one in airflow.list_dags(team.bundle) if one.dag_id == "always"]
+    airflow.parse_file(other.file_token)
+    wait_until(lambda: of_bundle(airflow, team)["always"] == now, "the other one is read again")
+    assert airflow.count_versions("always") == 1
     assert team.status["release"]["seconds_to_live"] > 0

@@ -370,3 +370,38 @@ def test_a_file_that_was_parsed_too_early_is_asked_for_again_as_soon_as_that_is_
     look(context, observer)
 
     assert strange.parsed == ["a", "a"]
+
+
+def test_a_request_that_met_a_parse_of_the_release_before_is_made_again(
+    strange: Strange, context: Context, observer: Observer, published: Repository
+) -> None:
+    row: dict[str, Any] = {"dag_id": "orders", "relative_fileloc": "a.py", "file_token": "a"}
+    row |= {"last_parsed_time": AT, "last_parse_duration": 1, "bundle_version": "0"}
+    strange.answer = lambda path, query: (
+        page("dags", row) if path.endswith("/dags") else page("import_errors")
+    )
+    look(context, observer)
+    row["last_parsed_time"] = "2026-01-02T03:04:06Z"
+
+    look(context, observer)
+    look(context, observer)
+
+    assert strange.parsed == ["a", "a"]
+
+
+def test_a_release_is_live_only_once_its_own_file_was_read_whatever_the_version_says(
+    strange: Strange, context: Context, observer: Observer, published: Repository
+) -> None:
+    row: dict[str, Any] = {"dag_id": "orders", "relative_fileloc": "a.py", "file_token": "a"}
+    row |= {"last_parsed_time": "2999-01-02T03:04:05Z", "last_parse_duration": 1}
+    row |= {"bundle_version": "1", "fileloc": "/srv/store/releases/7/tree/a.py"}
+    strange.answer = lambda path, query: (
+        page("dags", row) if path.endswith("/dags") else page("import_errors")
+    )
+    look(context, observer)
+    assert states(context) == ["published"]
+
+    row["fileloc"] = "/srv/store/releases/1/tree/a.py"
+    look(context, observer)
+
+    assert states(context) == ["live"]

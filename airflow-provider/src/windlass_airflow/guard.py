@@ -31,19 +31,28 @@ _read: dict[str, Place] = {}
 
 
 def check_file(location: str) -> None:
-    """Refuse a file, before it runs, that Windlass did not release."""
-    if not _REFUSES_FILES or level() == "off":
-        return
-    place = _place_of(location)
+    """Note where a file lies, before it runs; refuse one that Windlass did not release."""
+    is_on = _REFUSES_FILES and level() != "off"
+    place = _place_of(location) if is_on else _found(location)
     if place is None:
-        _refuse_outsider(location)
-    else:
+        _read.pop(location, None)
+        if is_on:
+            _refuse_outsider(location)
+        return
+    if is_on:
         _check_file(place, place.path)
-        _read[location] = place
+    _read[location] = place
 
 
 def check_dag(dag: Any) -> None:
-    """Refuse a DAG that Windlass did not release; else give it what its repository asks for."""
+    """Refuse a DAG that Windlass did not release; else give it what its repository asks for, and
+    the path in the release that it was read from.
+
+    Airflow stores a parse under the version that its bundle has when the parse is stored
+    (dag_processing/manager.py), which may be a later one than was read. The path tells which was,
+    to Windlass too; Airflow leaves it out of the hash that says whether a DAG changed
+    (models/serialized_dag.py), and reads the code that it shows from there.
+    """
     is_on = level() != "off"
     place = _read.get(dag.fileloc) or (_place_of(dag.fileloc) if is_on else _found(dag.fileloc))
     if is_on and place is None:
@@ -52,8 +61,10 @@ def check_dag(dag: Any) -> None:
         entry = _check_file(place, place.path)
         _check_modules(place)
         _check_id(place, entry, dag.dag_id)
-    if place is not None and place.release.statement is not None:
-        _apply(place.release.statement, dag)
+    if place is not None:
+        dag.fileloc = str(place.tree / place.path)
+        if place.release.statement is not None:
+            _apply(place.release.statement, dag)
 
 
 def _apply(statement: Statement, dag: Any) -> None:

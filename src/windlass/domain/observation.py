@@ -16,7 +16,8 @@ class SeenDag:
     `version` is its bundle version; None where its bundle has no versions, so that only the time
     of its parse tells which release was read. `path` is its file below the bundle's root;
     `file_token` names that file to `parseDagFile`. `parse_began_at` is when the parse that showed
-    it began, None where Airflow does not say; `parse_s` is how long it took.
+    it began, None where Airflow does not say; `parse_s` is how long it took. `read_from` is the
+    release that its file was read from, None where the provider does not say.
     """
 
     dag_id: str
@@ -25,6 +26,7 @@ class SeenDag:
     file_token: str
     parse_began_at: datetime | None = None
     parse_s: float | None = None
+    read_from: ReleaseId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +109,9 @@ Observed = Live | Waiting | Broken
 
 PARSE_MARGIN = timedelta(seconds=0.2)
 """Airflow stamps a parse with the bundle version of the moment it stores the result
-(dag_processing/manager.py), so a parse that began before the pointer flipped can show old code
-under the new version. Its beginning is only known give or take the time that storing took."""
+(dag_processing/manager.py), so a parse that began before the bundle flipped can show old code
+under the new version. Where the provider does not say what was read, the beginning of the parse
+tells, and is only known give or take the time that storing took: the more, the slower the parse."""
 
 
 def expect(release_id: ReleaseId, old: Shown, new: Shown, published_at: datetime) -> Expectation:
@@ -229,6 +232,9 @@ def _is_too_early(dag: SeenDag, expected: Expectation) -> bool:
     a time is told, it may."""
     if dag.path not in expected.files or dag.version not in (None, str(expected.release_id)):
         return False
+    if dag.read_from is not None:
+        return dag.read_from != expected.release_id
     if dag.parse_began_at is None:
         return dag.version is None
-    return dag.parse_began_at < expected.published_at + PARSE_MARGIN
+    margin = max(PARSE_MARGIN, timedelta(seconds=(dag.parse_s or 0) / 2))
+    return dag.parse_began_at < expected.published_at + margin

@@ -49,6 +49,8 @@ from windlass.targets.airflow import AirflowClient
 
 BATCH = 20
 ASK_AGAIN_S = 1.0  # the processor's own loop
+LOST_S = 10.0
+"""A request for a parse that shows nothing for this long was lost, as where the processor died."""
 MAX_PARSE_REQUESTS = 100  # beyond that Airflow's own queue is as quick
 SETTLED_S = 60.0
 """A file of which nothing is seen may still wait for its parse. After this long without any news of
@@ -84,9 +86,9 @@ class _Asked:
     at: float
     seen: datetime | None
 
-    def is_answered(self, dag: SeenDag) -> bool:
+    def is_answered(self, dag: SeenDag, within_s: float) -> bool:
         """Whether a newer parse was seen, or Airflow may have missed the request."""
-        return dag.parse_began_at != self.seen or time.monotonic() > self.at + ASK_AGAIN_S
+        return dag.parse_began_at != self.seen or time.monotonic() > self.at + within_s
 
 
 class Observer:
@@ -334,8 +336,9 @@ def _ask_to_parse(
     dags: Sequence[SeenDag],
     waiting: Waiting,
 ) -> None:
-    """Ask at once for every file that must be parsed, again for those parsed too early: as soon as
-    that is seen, for the processor looks for requests once in a second.
+    """Ask at once for every file that must be parsed, again for those parsed too early, or once
+    more as they were: as soon as that is seen, for the processor looks for requests once in a
+    second.
 
     A file of which Airflow has no DAG yet cannot be asked for; yet a request for any file of the
     bundle has Airflow refresh it all, and so find new files and miss removed ones.
@@ -345,8 +348,12 @@ def _ask_to_parse(
         asked = watch.asked.get(dag.path)
         if asked is None:
             wanted = dag.path in watch.expected.files and len(watch.asked) < MAX_PARSE_REQUESTS
+        elif dag.path in waiting.parsed_too_early:
+            wanted = asked.is_answered(dag, ASK_AGAIN_S)
         else:
-            wanted = dag.path in waiting.parsed_too_early and asked.is_answered(dag)
+            # Airflow drops a request for a file that is being parsed, of the release before.
+            is_old = dag.version not in (None, str(watch.expected.release_id))
+            wanted = is_old and asked.is_answered(dag, LOST_S)
         if wanted:
             watch.asked[dag.path] = _Asked(now, dag.parse_began_at)
             airflow.parse_file(dag.file_token)

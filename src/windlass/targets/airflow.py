@@ -430,15 +430,25 @@ class AirflowClient:
 
 
 def _dag(row: dict[str, Any]) -> SeenDag:
-    version = row.get("bundle_version")
+    version, path = row.get("bundle_version"), _text(row.get("relative_fileloc") or "")
     return SeenDag(
         _text(row["dag_id"]),
         None if version is None else _text(version),
-        _text(row.get("relative_fileloc") or ""),
+        path,
         _text(row.get("file_token") or ""),
         _parse_began_at(row),
         None if (took_s := row.get("last_parse_duration")) is None else float(took_s),
+        _read_from(_text(row.get("fileloc") or ""), path),
     )
+
+
+def _read_from(location: str, path: str) -> ReleaseId | None:
+    """The release of a file in a store, as the provider's policy tells: `…/releases/42/tree/a.py`.
+    None for a bundle's own path, which an older provider leaves there."""
+    folder, is_in_tree, _ = location.removesuffix(path).rpartition("/tree/")
+    kind, _, release = folder.rpartition("/")
+    is_one = is_in_tree and location.endswith(f"/tree/{path}") and kind.endswith("/releases")
+    return ReleaseId(int(release)) if is_one and release.isascii() and release.isdigit() else None
 
 
 def _run(row: dict[str, Any]) -> ShownRun:

@@ -1,5 +1,6 @@
 """When a release counts as live, as broken, or as not seen yet."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -175,6 +176,25 @@ def test_a_parse_that_began_before_the_flip_may_show_old_code_and_is_asked_for_a
         ("orders.py parsed again",), frozenset({"orders.py"})
     )
     assert compare(FIRST, [late_enough], []) == Live()
+
+
+def test_a_slow_parse_is_taken_for_early_by_half_of_what_it_took() -> None:
+    slow = replace(seen("orders", parsed_after=timedelta(seconds=1)), parse_s=2.1)
+
+    assert compare(FIRST, [slow], []) == Waiting(
+        ("orders.py parsed again",), frozenset({"orders.py"})
+    )
+    assert compare(FIRST, [replace(slow, parse_s=2.0)], []) == Live()
+
+
+def test_what_was_read_tells_more_than_when() -> None:
+    early = seen("orders", parsed_after=timedelta(days=-1))
+    late = seen("orders", parsed_after=timedelta(days=1))
+
+    assert compare(FIRST, [replace(early, read_from=SEVEN)], []) == Live()
+    assert compare(FIRST, [replace(late, read_from=ReleaseId(6))], []) == Waiting(
+        ("orders.py parsed again",), frozenset({"orders.py"})
+    )
 
 
 def test_a_parse_whose_beginning_airflow_does_not_tell_counts() -> None:

@@ -61,3 +61,7 @@ class DemoAirflow(AirflowClient):
         """The tags of a DAG, in order."""
         rows = self._call("GET", f"/api/v2/dags/{dag_id}").json()["tags"]
         return sorted(str(row["name"]) for row in rows)
+
+    def count_versions(self, dag_id: str) -> int:
+        """How many versions of the DAG Airflow keeps: one more for each change of its content."""
+        return int(self._call("GET", f"/api/v2/dags/{dag_id}/dagVersions").json()["total_entries"])
