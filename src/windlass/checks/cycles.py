@@ -58,17 +58,20 @@ def _cycle_of(tasks: Tasks, scope: Scope, makers: set[str]) -> Cycle | None:
 
 
 def _edges(tasks: Tasks, scope: Scope, makers: set[str]) -> Iterator[tuple[Place, Edge]]:
-    nodes = _Names(tasks.bound[id(scope.function) if scope.function else 0])
+    shifts = [b for b in scope.all(ast.BinOp) if isinstance(b.op, _SHIFTS)]
+    if not shifts and not makers and not tasks.has_orders:
+        return
+    nodes = _Names(tasks.bound(scope.function))
     if not nodes.tasks:
         return
-    shifts = [b for b in scope.all(ast.BinOp) if isinstance(b.op, _SHIFTS)]
     inner = {id(one.left) for one in shifts}
     for shift in shifts:
         if id(shift) not in inner:
             place = tasks.places.at(shift)
             yield from ((place, edge) for edge in nodes.shifted(shift))
-    for call in scope.all(ast.Call) if makers or tasks.has_orders else ():
-        edges = nodes.called(call, tasks) or nodes.fed(call, makers)
+    has_orders = tasks.has_orders
+    for call in scope.all(ast.Call) if makers or has_orders else ():
+        edges = (has_orders and nodes.called(call, tasks)) or nodes.fed(call, makers)
         if edges:
             place = tasks.places.at(call)
             yield from ((place, edge) for edge in edges)

@@ -5,6 +5,7 @@ Strings and comments are where passwords stand by mistake, so no excerpt holds e
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 
 from windlass.domain.finding import Finding
 from windlass.domain.text import plain
@@ -39,8 +40,13 @@ def with_excerpts(findings: list[Finding], content: bytes) -> list[Finding]:
     """The same for all findings of one file."""
     if not findings:
         return []
-    lines = ["", *_starred(_text(content)).split("\n")]
+    lines = _starred_lines(content)
     return [_with_line(finding, lines) for finding in findings]
+
+
+@lru_cache(maxsize=1)  # of one file, several families tell something
+def _starred_lines(content: bytes) -> list[str]:
+    return ["", *_starred(_text(content)).split("\n")]
 
 
 def _with_line(finding: Finding, lines: list[str]) -> Finding:
@@ -78,7 +84,8 @@ def _starred(text: str) -> str:
             line_end = text.find("\n", end)
             end = len(text) if line_end < 0 else line_end
         literal = text[found.start() : end]
-        parts += text[at : found.start()], literal[0], re.sub(r"[^\n]", "*", literal[1:])
+        lengths = map(len, literal[1:].split("\n"))
+        parts += text[at : found.start()], literal[0], "\n".join(["*" * much for much in lengths])
         at = end
     return "".join([*parts, text[at:]])
 

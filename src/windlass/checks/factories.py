@@ -7,11 +7,10 @@ there.
 
 import ast
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from windlass.checks.module import Module
-from windlass.checks.reading import airflow_names, decorated_id, literal_id, means
+from windlass.checks.reading import decorated_id, literal_id, means
 
 _OPEN_CALLS = {"globals", "vars", "locals", "exec", "eval", "setattr", "__import__"}
 _PARTS = (ast.Attribute, ast.Call, ast.Subscript)
@@ -20,40 +19,46 @@ _KNOWN_MODULES = (sys.stdlib_module_names - {"importlib", "runpy"}) | {"airflow"
 
 def builds_ids(module: Module) -> bool:
     """Whether anything in a file may make a DAG whose id is not one of its literals."""
-    return any(_signs(module))
+    names = module.dag_names
+    calls = module.all(ast.Call)
+    functions = module.all(ast.FunctionDef)
+    decorators = [one for function in functions for one in function.decorator_list]
+    decorators += (d for one in module.all(ast.AsyncFunctionDef) for d in one.decorator_list)
+    file = _File(
+        names=names,
+        foreign=_foreign_names(module),
+        at_import={id(n) for kind in (ast.Call, ast.FunctionDef) for n in module.top.all(kind)},
+        heads={id(call.func) for call in calls} | {id(_callee(one)) for one in decorators},
+        called={call.func.id for call in calls if isinstance(call.func, ast.Name)},
+    )
+    return (
+        any(_is_open_call(call, file) for call in calls)
+        or any(_is_open_function(one, file) for one in functions if one.decorator_list)
+        or _is_passed_on(module, file)
+        or any(
+            any(a.name == "*" for a in node.names) and not _is_known(node.module, node.level)
+            for node in module.all(ast.ImportFrom)
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
     """What is known of a file as a whole. Nodes are told apart by `id`."""
 
-    names: dict[str, str]  # `airflow_names`
+    names: dict[str, str]  # `Module.dag_names`
     foreign: set[str]  # what imports from elsewhere than Python and Airflow bind
     at_import: set[int]  # calls and functions that importing the file reaches
     heads: set[int]  # expressions that are called or decorate
     called: set[str]
 
 
-def _signs(module: Module) -> Iterator[bool]:
-    calls = list(module.all(ast.Call))
-    functions = list(module.all(ast.FunctionDef))
-    decorators = [one for function in functions for one in function.decorator_list]
-    decorators += (d for one in module.all(ast.AsyncFunctionDef) for d in one.decorator_list)
-    heads = {id(call.func) for call in calls} | {id(_callee(one)) for one in decorators}
-    file = _File(
-        names=airflow_names(module),
-        foreign=_foreign_names(module),
-        at_import={id(n) for kind in (ast.Call, ast.FunctionDef) for n in module.top.all(kind)},
-        heads=heads,
-        called={call.func.id for call in calls if isinstance(call.func, ast.Name)},
-    )
-    yield from (_is_open_call(call, file) for call in calls)
-    yield from (_is_open_function(function, file) for function in functions)
+def _is_passed_on(module: Module, file: _File) -> bool:
+    """Whether `DAG` or `dag` stands where it is neither called nor decorates."""
     for name in module.all(ast.Name) if file.names else ():
-        yield name.id in file.names and id(name) not in heads
-    yield from (one.attr == "DAG" and id(one) not in heads for one in module.all(ast.Attribute))
-    for node in module.all(ast.ImportFrom):
-        yield any(a.name == "*" for a in node.names) and not _is_known(node.module, node.level)
+        if name.id in file.names and id(name) not in file.heads:
+            return True
+    return any(one.attr == "DAG" and id(one) not in file.heads for one in module.all(ast.Attribute))
 
 
 def _is_open_call(node: ast.Call, file: _File) -> bool:

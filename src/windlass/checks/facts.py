@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from windlass.checks.module import Module
-from windlass.checks.reading import airflow_names, decorated_id, literal_id, means
+from windlass.checks.reading import decorated_id, literal_id, means
 from windlass.domain.facts import DagFacts
 
 _MAX_OPERATORS = 100
@@ -23,15 +23,20 @@ def dag_facts(module: Module) -> tuple[DagFacts, ...]:
 
 def operators_of(module: Module) -> tuple[str, ...]:
     """The dotted names of the classes that a file calls, as it imports them, by name."""
-    bound = _bound_names(module)
-    called = (_dotted(call.func, bound) for call in module.all(ast.Call))
-    names = {name for name in called if name and name.rpartition(".")[2][:1].isupper()}
+    bound, names = _bound_names(module), set[str]()
+    for call in module.all(ast.Call):
+        function = call.func
+        if isinstance(function, ast.Attribute) and not function.attr[:1].isupper():
+            continue
+        name = _dotted(function, bound)
+        if name and name.rpartition(".")[2][:1].isupper():
+            names.add(name)
     return tuple(sorted(names)[:_MAX_OPERATORS])
 
 
 def _makers(module: Module) -> Iterator[tuple[str, ast.Call | None, int]]:
     """dag_id, the call that makes it with its arguments, and the line."""
-    names = airflow_names(module)
+    names = module.dag_names
     for call in module.top.all(ast.Call):
         if means(call.func, "DAG", names):
             yield from ((dag_id, call, call.lineno) for dag_id in literal_id(call))

@@ -119,7 +119,7 @@ _MIN_LENGTH = 20  # of every format, and none has a space in it
 
 def find_formats(text: str) -> Iterator[tuple[str, int, str]]:
     """Every credential of a known format: what it is, where it begins, and it itself."""
-    long = "\n".join(word for word in text.split() if len(word) >= _MIN_LENGTH)
+    long = "\n".join([word for word in text.split() if len(word) >= _MIN_LENGTH])
     for form in dict.fromkeys([form for part, form in _PARTS if part in long]):
         if not form.pattern.search(long):  # much shorter than the text, mostly
             continue

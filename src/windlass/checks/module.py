@@ -99,6 +99,17 @@ class Module:
         return found
 
     @cached_property
+    def dag_names(self) -> dict[str, str]:
+        """Local name → the name it has in an airflow module, for `DAG` and `dag`."""
+        return {
+            alias.asname or alias.name: alias.name
+            for node in self.all(ast.ImportFrom)
+            if (node.module or "").split(".")[0] == "airflow"
+            for alias in node.names
+            if alias.name in ("DAG", "dag")
+        }
+
+    @cached_property
     def called(self) -> list[tuple[ast.Call, str]]:
         """Each call with the whole dotted name of what it calls, imports resolved; "" where that
         has none."""

@@ -74,6 +74,11 @@ class Names:
                 found.append((node, node.value.decode("latin-1")))
         return found + self.made
 
+    @cached_property
+    def whole(self) -> str:
+        """All texts of the file, a line each at least."""
+        return "\n".join([text for _, text in self.texts])
+
     @property
     def broken(self) -> list[tuple[ast.expr, str]]:
         """The literals that are written in parts: `"a" "b"`."""

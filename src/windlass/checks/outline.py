@@ -14,7 +14,7 @@ from windlass.checks.facts import dag_facts, operators_of
 from windlass.checks.module import Module
 from windlass.checks.needs import absolute_name, needs_of
 from windlass.checks.reach import reach_of
-from windlass.checks.reading import airflow_names, decorated_id, literal_id, means
+from windlass.checks.reading import decorated_id, literal_id, means
 from windlass.checks.references import references_of
 from windlass.domain.artifact import Outline
 from windlass.domain.names import Names
@@ -63,7 +63,7 @@ def _is_candidate(content: bytes) -> bool:
 
 def _dag_ids(module: Module) -> Iterator[str]:
     """Literal ids of `DAG(...)` outside functions, and of `@dag` functions called there."""
-    names, top = airflow_names(module), module.top
+    names, top = module.dag_names, module.top
     calls = top.all(ast.Call)
     called = {call.func.id for call in calls if isinstance(call.func, ast.Name)}
     # Airflow collects what module variables hold and what a `with` opened, nothing else.

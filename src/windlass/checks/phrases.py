@@ -76,7 +76,7 @@ _TALKERS |= {"Exception", "ValueError", "AirflowException"}
 
 def check_phrases(module: Module) -> Iterator[Finding]:
     """Judge the texts of one Python file; docstrings and descriptions are only read."""
-    whole = "\n".join([text for _, text in module.names.texts])
+    whole = module.names.whole
     needed = [need for need in _NEEDS if need in whole]
     if not needed:
         return

@@ -7,6 +7,7 @@ import ast
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -17,9 +18,9 @@ _Position = tuple[int, int]
 _Statements = list[tuple[ast.stmt, "Place"]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # not frozen, which takes three times as long to make
 class Place:
-    """Where statements stand.
+    """Where statements stand. Nobody changes one.
 
     `branches` are (a number for the `if`, `try`, loop or `match`; which arm of it), the outermost
     first, within the function. `may_fail` says that a failing import is caught there, `typing_only`
@@ -52,11 +53,13 @@ class Places:
         stack: _Statements = [(one, Place()) for one in tree.body]
         while stack:
             node, place = stack.pop()
-            found.append((_start(node), place))
             enter = _ENTER.get(type(node))
-            if enter is not None:
+            if enter is None:
+                found.append(((node.lineno, node.col_offset), place))
+            else:
+                found.append((_start(node), place))
                 stack += enter(node, place)
-        found.sort(key=lambda one: one[0])
+        found.sort(key=itemgetter(0))
         self._starts = [start for start, _ in found]
         self._places = [place for _, place in found]
 
@@ -81,7 +84,16 @@ def _start(node: ast.stmt) -> _Position:
 
 
 def _arm(place: Place, node: ast.AST, arm: int) -> Place:
-    return replace(place, branches=(*place.branches, (id(node), arm)))
+    """The place in one arm of a statement that stands there."""
+    return Place(
+        place.function,
+        place.contexts,
+        place.loops,
+        (*place.branches, (id(node), arm)),
+        place.may_fail,
+        place.typing_only,
+        place.as_script,
+    )
 
 
 def _all(body: Iterable[ast.stmt], place: Place) -> _Statements:

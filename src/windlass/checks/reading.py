@@ -3,23 +3,10 @@
 import ast
 from collections.abc import Iterator
 
-from windlass.checks.module import Module
-
-
-def airflow_names(module: Module) -> dict[str, str]:
-    """Local name → the name it has in an airflow module, for `DAG` and `dag`."""
-    return {
-        alias.asname or alias.name: alias.name
-        for node in module.all(ast.ImportFrom)
-        if (node.module or "").split(".")[0] == "airflow"
-        for alias in node.names
-        if alias.name in ("DAG", "dag")
-    }
-
 
 def means(func: ast.expr, wanted: str, names: dict[str, str]) -> bool:
-    """Whether an expression is Airflow's `DAG` or `dag`, by `airflow_names`; of `a.DAG` it is taken
-    to be."""
+    """Whether an expression is Airflow's `DAG` or `dag`, by `Module.dag_names`; of `a.DAG` it is
+    taken to be."""
     if isinstance(func, ast.Name):
         return names.get(func.id) == wanted
     return isinstance(func, ast.Attribute) and func.attr == wanted

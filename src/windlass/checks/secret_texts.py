@@ -111,6 +111,11 @@ class Searcher:
         self.has_formats = any(find_formats(whole))
         self._wanted = [one for one in _SEARCHES if any(need in lowered for need in one.needs)]
 
+    @property
+    def is_useful(self) -> bool:
+        """Whether any text has what there is to be found."""
+        return self.has_formats or bool(self._wanted)
+
     def find(self, text: str) -> Iterator[Secret]:
         """The secrets in a text of any kind: formats, addresses, commands, connection strings."""
         if self.has_formats:

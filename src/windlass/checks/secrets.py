@@ -79,8 +79,7 @@ class _Reader:
         ]
         comments = "\n".join([comment for _, _, comment in self._comments])
         self._hints = hints_in(comments.lower())
-        texts = "\n".join([text for _, text in module.names.texts])
-        self.searcher = Searcher(f"{texts}\n{comments}")
+        self.searcher = Searcher(f"{module.names.whole}\n{comments}")
 
     @property
     def may_find(self) -> bool:
@@ -100,14 +99,15 @@ class _Reader:
         for target, given in self._assignments():
             yield from self._assigned(target, given)
         for arguments in self.module.all(ast.arguments):
-            yield from self._in_defaults(arguments)
+            if arguments.defaults or arguments.kw_defaults:
+                yield from self._in_defaults(arguments)
         yield from self._in_comments()
 
     def _in_texts(self) -> _Found:
         if self.searcher.has_formats:
             for name, at, value in find_formats(self.source):
                 yield self.source.count("\n", 0, at) + 1, Secret.formatted(name, value)
-        for node, text in self.module.names.texts:
+        for node, text in self.module.names.texts if self.searcher.is_useful else ():
             if len(text) >= _MIN_TEXT:
                 for secret in self.searcher.find(text):
                     yield node, secret
@@ -127,14 +127,15 @@ class _Reader:
             yield from self._fallback(*call.args)
 
     def _in_keywords(self, call: ast.Call) -> _Found:
-        is_login = any(keyword.arg in _BESIDES for keyword in call.keywords)
         for keyword in call.keywords:
-            if keyword.arg in _PAIRS and isinstance(keyword.value, ast.Tuple):
+            name = keyword.arg
+            if name in _PAIRS and isinstance(keyword.value, ast.Tuple):
                 yield from self._pair(keyword.value.elts)
-            elif keyword.arg in ("default", "default_var") and call.args:
+            elif name in ("default", "default_var") and call.args:
                 yield from self._fallback(call.args[0], keyword.value)
-            elif keyword.arg and keyword.arg != "secret":  # the name of one, in Kubernetes
-                yield from self._named(keyword.arg, keyword.value, is_login=is_login)
+            elif name and name != "secret" and key_kind(name):  # the name of one, in Kubernetes
+                is_login = any(other.arg in _BESIDES for other in call.keywords)
+                yield from self._named(name, keyword.value, is_login=is_login)
 
     def _fallback(self, key: ast.expr, value: ast.expr) -> _Found:
         """`os.getenv("DB_PASSWORD", "…")`: what is used where the variable is not set."""
@@ -150,7 +151,7 @@ class _Reader:
             yield nodes[1], Secret("the password of a login", texts[1])
 
     def _beside(self, key: ast.expr | None, value: ast.expr) -> _Found:
-        name = self.text(key)
+        name = None if isinstance(value, _MADE_ELSEWHERE) else self.text(key)
         if name and len(name) <= 100:
             yield from self._named(name, value)
 
@@ -164,7 +165,8 @@ class _Reader:
 
     def _assigned(self, target: ast.expr, value: ast.expr) -> _Found:
         if isinstance(target, ast.Name):
-            yield from self._named(target.id, value)
+            if key_kind(target.id):
+                yield from self._named(target.id, value)
         elif isinstance(target, ast.Attribute):
             yield from self._named(target.attr, value)
         elif isinstance(target, ast.Subscript):

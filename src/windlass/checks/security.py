@@ -50,6 +50,8 @@ _SECRET_VARIABLE = re.compile(
 _PROGRAMS = frozenset({"sh"})  # the package of that name makes a function of every program
 _CONF = ("airflow.configuration.", "airflow.sdk.configuration.")
 _CONF_GET = frozenset({"get", "get_mandatory_value", "getsection", "as_dict", "get_or_raise"})
+_READERS = frozenset({"get", "getenv", "pop"})
+_NOTED = _CONF_GET | _READERS
 
 
 def check_security(module: Module) -> list[Finding]:
@@ -69,40 +71,62 @@ class _Security:
         self.text = module.names.folder.text
         bound = {name for name, meaning in self.names.bound() if meaning.name in _REFERENCES}
         self._referenced = _REFERENCED | bound
+        content = module.content  # Python reads other letters than ASCII's as these, too
+        named = not content.isascii() or any(word.encode() in content for word in _REFERENCED)
+        self._has_references = named or bool(bound)
+        self._has_variables = b"AIRFLOW__" in content
 
     def findings(self) -> Iterator[Finding]:
-        looks: list[tuple[type, Callable[[Scope, Any], Iterator[Finding]]]] = [
-            (ast.Call, self._check_call),
-            (ast.Attribute, self._check_twist),
-            (ast.Subscript, self._check_item),
-            (ast.Assign, self._check_assignment),
-            (ast.While, self._check_loop),
-            (ast.Raise, self._check_raise),
-        ]
         for scope in self.module.scopes:
-            for kind, look in looks:
-                for node in scope.nodes.get(kind, ()):
-                    yield from look(scope, node)
+            for call in scope.all(ast.Call):
+                if self._has_references or self._may_matter(call.func):
+                    yield from self._check_call(scope, call)
+            for part in scope.all(ast.Attribute):
+                if part.attr in _TWISTS:
+                    yield from self._check_twist(part)
+            for item in scope.all(ast.Subscript) if self._has_variables else ():
+                yield from self._check_item(item)
+            for kind, look in self._statements:
+                for statement in scope.nodes.get(kind, ()):
+                    yield from look(scope, statement)
         yield from self._check_database()
         yield from check_phrases(self.module)
 
+    @property
+    def _statements(self) -> tuple[tuple[type, Callable[[Scope, Any], Iterator[Finding]]], ...]:
+        return (
+            (ast.Assign, self._check_assignment),
+            (ast.While, self._check_loop),
+            (ast.Raise, self._check_raise),
+        )
+
+    def _may_matter(self, function: ast.expr) -> bool:
+        """Whether `_check_call` may have to say anything of what is called; quick."""
+        if isinstance(function, ast.Name):
+            return function.id in _BUILTINS or self.names.is_known(function.id)
+        if not isinstance(function, ast.Attribute):
+            return True
+        value, attr = function.value, function.attr
+        if attr in LAST_PARTS or attr in _NOTED or isinstance(value, _ODD):
+            return True
+        return self.names.is_bound_to(getattr(value, "id", None), _PROGRAMS)
+
     def _check_call(self, scope: Scope, call: ast.Call) -> Iterator[Finding]:
         function = call.func
-        yield from self._check_references(scope, call)
-        if isinstance(function, ast.Name):
-            if function.id not in _BUILTINS and not self.names.is_known(function.id):
-                return
-        elif isinstance(function, ast.Attribute):
+        if self._has_references:
+            yield from self._check_references(scope, call)
+        if not self._may_matter(function):
+            return
+        if isinstance(function, ast.Attribute):
             if function.attr in _CONF_GET:
                 yield from self._check_conf(call, function)
-            if function.attr in ("get", "getenv", "pop"):
+            if function.attr in _READERS:
                 yield from self._check_variable(call, call.args[:1])
             if self.names.is_bound_to(getattr(function.value, "id", None), _PROGRAMS):
                 at_import = self.module.running.reaches(scope, call)
                 yield from self._danger(call, f"sh.{function.attr}", PROCESS, at_import=at_import)
                 return
-            has_odd_owner = isinstance(function.value, _ODD)
-            if function.attr not in LAST_PARTS and not has_odd_owner:
+            if function.attr not in LAST_PARTS and not isinstance(function.value, _ODD):
                 return
         meaning = self.names.meaning(function)
         if meaning is None or not _is_judged(meaning.name) or self.module.running.is_never(call):
@@ -235,13 +259,13 @@ class _Security:
         if given & _SECRET_OPTIONS or _is_true(call, "display_sensitive"):
             yield self._secret_of_airflow(call, "its configuration")
 
-    def _check_item(self, scope: Scope, node: ast.Subscript) -> Iterator[Finding]:  # noqa: ARG002
+    def _check_item(self, node: ast.Subscript) -> Iterator[Finding]:
         """`os.environ["AIRFLOW__CORE__FERNET_KEY"]`."""
         if isinstance(node.ctx, ast.Load):
             yield from self._check_variable(node, [node.slice])
 
     def _check_variable(self, node: ast.AST, names: Sequence[ast.expr]) -> Iterator[Finding]:
-        if b"AIRFLOW__" not in self.module.content:
+        if not self._has_variables:
             return
         for name in names:
             text = self.text(name) or ""
@@ -257,10 +281,8 @@ class _Security:
             "Use a connection of your own: whoever has these keys has every connection.",
         )
 
-    def _check_twist(self, scope: Scope, node: ast.Attribute) -> Iterator[Finding]:  # noqa: ARG002
+    def _check_twist(self, node: ast.Attribute) -> Iterator[Finding]:
         """`().__class__.__bases__[0].__subclasses__()`, `f.__globals__["os"]`."""
-        if node.attr not in _TWISTS:
-            return
         if node.attr in ("__subclasses__", "__reduce_ex__"):
             owners = {one.attr for one in _shallow(node.value) if isinstance(one, ast.Attribute)}
             if not owners & _ANCESTRY:

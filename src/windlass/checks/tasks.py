@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from windlass.checks.aliases import dotted, imported_names, keyword, last_part, text_of
-from windlass.checks.module import Module
+from windlass.checks.module import Module, Scope
 from windlass.checks.places import Function, Loop, Place
 
 _Owner = ast.expr | Function
@@ -40,6 +40,7 @@ class Tasks:
     def __init__(self, module: Module) -> None:
         self.module = module
         self.names = imported_names(module)
+        self._bound: dict[int, dict[str, list[ast.expr]]] = {}
         self.places = module.places
         self.dags, self.groups, self.operators = (
             list[ast.Call](),
@@ -86,21 +87,27 @@ class Tasks:
         found = [node for call, is_group in made if (node := self._node(call, is_group=is_group))]
         return sorted(found, key=lambda one: (one.at.lineno, one.at.col_offset))
 
-    @cached_property
-    def bound(self) -> Mapping[int, Mapping[str, list[ast.expr]]]:
-        """Function → name → everything that is bound to it there; 0 is the module."""
-        found: dict[int, dict[str, list[ast.expr]]] = {}
-        for scope in self.module.scopes:
-            names = found[id(scope.function) if scope.function else 0] = defaultdict(list)
-            for name, value in _bindings(scope.nodes):
+    def bound(self, function: ast.AST | None) -> Mapping[str, list[ast.expr]]:
+        """Name → everything that is bound to it in a function of the file; None is the module."""
+        key = id(function) if function else 0
+        names = self._bound.get(key)
+        if names is None:
+            names = self._bound[key] = defaultdict(list)
+            scope = self._scopes.get(key)
+            for name, value in _bindings(scope.nodes) if scope else ():
                 names[name].append(value)
-        return found
+        return names
+
+    @cached_property
+    def _scopes(self) -> Mapping[int, Scope]:
+        """The scopes of the file, by function; 0 is the module."""
+        return {id(one.function) if one.function else 0: one for one in self.module.scopes}
 
     def value_of(self, node: ast.expr, function: ast.AST | None) -> ast.expr:
         """What a name stands for where it is bound once; else the expression itself."""
         if isinstance(node, ast.Name) and not _is_parameter(node.id, function):
-            for key in dict.fromkeys((id(function) if function else 0, 0)):
-                values = self.bound.get(key, {}).get(node.id)
+            for where in dict.fromkeys((function, None)):
+                values = self.bound(where).get(node.id)
                 if values is not None:
                     return values[0] if len(values) == 1 else node
         return node

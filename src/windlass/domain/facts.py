@@ -1,6 +1,6 @@
 """What is known of a DAG without a running Airflow: what release policies ask about."""
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -22,7 +22,7 @@ class DagFacts:
     schedule: str | None = ""
 
     def to_json(self) -> list[Any]:
-        return list(astuple(self))
+        return [self.dag_id, self.line, self.tags, self.owners, self.retries, self.schedule]
 
     @classmethod
     def from_json(cls, row: list[Any]) -> "DagFacts":

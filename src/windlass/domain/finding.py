@@ -99,7 +99,10 @@ class Finding:
         return ":".join(str(part) for part in parts if part is not None)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        said = {name: getattr(self, name) for name in _FIELDS}
+        if self.excused is not None:
+            said["excused"] = asdict(self.excused)
+        return said
 
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> "Finding":
