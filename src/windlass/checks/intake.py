@@ -104,12 +104,18 @@ def check_python_bytes(path: str, content: bytes) -> list[Finding]:
     # Python ends a line at a lone CR too, so a cookie may stand behind one.
     for number, line in enumerate(re.split(rb"\r\n?|\n", content, maxsplit=2)[:2], start=1):
         cookie = _COOKIE.match(line)
-        if cookie and cookie[1].lower() not in _UTF8_NAMES:
+        if cookie and not _is_utf8(cookie[1].lower()):
             name = cookie[1].decode("ascii", "replace")
             return [_not_utf8(path, f"the file declares the encoding {name!r}", number)]
     if b"\0" in content:
         return [_not_utf8(path, "the file holds a NUL byte", _line_of(content, b"\0"))]
     return _check_utf8(path, content) or _check_bidi(path, content.decode("utf-8"))
+
+
+def _is_utf8(name: bytes) -> bool:
+    """Whether Python reads a file of that declared encoding, lowered, as UTF-8: also of
+    `utf-8-*-`, where the blank was forgotten (get_normal_name in its Parser/tokenizer.c)."""
+    return name in _UTF8_NAMES or name.replace(b"_", b"-").startswith(b"utf-8-")
 
 
 def resolve_link(entry: TreeEntry, entries: Mapping[str, TreeEntry]) -> TreeEntry | None:

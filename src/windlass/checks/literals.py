@@ -48,7 +48,7 @@ _REFERENCE = re.compile(
 )
 _VARIABLE = re.compile(r"^[A-Z][A-Z0-9]*+(?:_[A-Z0-9]++)+$")
 _DOTTED = re.compile(r"^[A-Za-z_]++(?:\.[A-Za-z_]++)+$")
-_WORDY = re.compile(r"^[A-Za-z]++(?:[-_.:/][A-Za-z]++)*[-_.:/]?$")
+_WORDY = re.compile(r"^[A-Za-z]++(?:[-_.:/=][A-Za-z]++)*[-_.:/]?$")
 _MACHINE = re.compile(r"^[\w.~+/=@:|!$%^&*?#,;-]+$")  # no quotes, brackets or backslashes
 _NAMING = re.compile(r"(?i)passw|pwd|secret|token|key|cred|auth|login|conn|env|vault")
 

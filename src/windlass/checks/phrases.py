@@ -80,7 +80,7 @@ def check_phrases(module: Module) -> Iterator[Finding]:
     needed = [need for need in _NEEDS if need in whole]
     if not needed:
         return
-    said = _only_said(module)
+    said = only_said(module)
     for node, text in module.names.texts:
         if any(need in text for need in needed) and id(node) not in said:
             yield from _check_text(module, node, text)
@@ -224,7 +224,7 @@ def _host(module: Module, node: ast.expr, before: str, what: str) -> Finding:
     )
 
 
-def _only_said(module: Module) -> set[int]:
+def only_said(module: Module) -> set[int]:
     """Texts that do nothing: docstrings, descriptions, messages."""
     found = {id(one.value) for one in module.all(ast.Expr) if isinstance(one.value, ast.Constant)}
     for keyword in module.all(ast.keyword):

@@ -65,7 +65,9 @@ _NETRC = re.compile(r"\bpassword\s{1,9}(\S{3,200})")
 _PGPASS = re.compile(r"^[^:#\s]{1,200}:[\d*]{1,5}:[^:\s]{1,100}:[^:\s]{1,100}:(\S{3,200})$")
 _LOGIN = re.compile(r'"auth"\s{0,5}:\s{0,5}"([A-Za-z0-9+/]{8,2000}={0,2})"')
 _SEALED = re.compile(r"(?m)^kind:\s{0,5}SealedSecret|^sops:|\$ANSIBLE_VAULT|\bENC\[AES256_GCM")
-_SAMPLE = re.compile(r"(?i)\b(?:example|sample|template|dist|tmpl)\b|docker-compose|/\.github/")
+_SAMPLE = re.compile(
+    r"(?i)\b(?:example|sample|template|dist|tmpl)\b|docker-compose|(?:^|/)\.github/"
+)
 
 
 _Finder = Callable[[str], Iterator["Secret"]]
@@ -214,7 +216,8 @@ def find_pairs(text: str, *, is_program: bool = False) -> Iterator[Secret]:
         for pair in _PAIR.finditer(line) if is_named else ():
             is_tag = pair[4] is not None and pair[4][0] in "!&*|>"  # of YAML
             if not is_tag and not (is_program and pair[4] is not None):
-                yield from _pair(pair[1], pair[2] or pair[3] or pair[4], number)
+                bare = (pair[4] or "").rstrip("\"'`")  # the end of a text that it is the end of
+                yield from _pair(pair[1], pair[2] or pair[3] or bare, number)
 
 
 def _of_logins(path: str, text: str) -> Iterator[Secret]:
@@ -261,11 +264,11 @@ def check_text_secrets(path: str, content: bytes) -> list[Finding]:
     pairs = find_pairs(text, is_program=suffix in PROGRAMS) if has_pairs else ()
     secrets = [*pairs, *logins, *searcher.find(text)]
     lines = text.split("\n")
-    is_mild = is_test(path) or _SAMPLE.search(path) is not None
+    is_sample = is_prose or _SAMPLE.search(path) is not None
     found: list[Finding] = []
     for secret in distinct(secrets)[:_MAX_FINDINGS]:
-        is_advice = is_prose and secret.code not in ("SEC001", "SEC002")
-        judged = replace(secret, is_mild=is_mild or is_advice or secret.is_weak)
+        is_advice = is_sample and secret.code not in ("SEC001", "SEC002")
+        judged = replace(secret, is_mild=is_test(path) or is_advice or secret.is_weak)
         finding = told(path, judged, secret.line + 1)
         found.append(replace(finding, excerpt=_excerpt(lines[secret.line], secret.value)))
     return found

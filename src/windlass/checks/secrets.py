@@ -13,6 +13,7 @@ from windlass.checks.formats import find_formats
 from windlass.checks.kinds import is_test
 from windlass.checks.literals import Kind, is_placeholder, key_kind, literal_kind
 from windlass.checks.module import Module
+from windlass.checks.phrases import only_said
 from windlass.checks.secret_texts import (
     Searcher,
     Secret,
@@ -110,7 +111,13 @@ class _Reader:
         for node, text in self.module.names.texts if self.searcher.is_useful else ():
             if len(text) >= _MIN_TEXT:
                 for secret in self.searcher.find(text):
-                    yield node, secret
+                    is_mild = secret.is_weak and id(node) in self._said
+                    yield node, replace(secret, is_mild=is_mild)
+
+    @cached_property
+    def _said(self) -> set[int]:
+        """Texts for people: a word that everybody tries first is an example there."""
+        return only_said(self.module)
 
     def _in_call(self, call: ast.Call) -> _Found:
         function = call.func

@@ -276,7 +276,7 @@ class _Security:
         return self._finding(
             node,
             "DNG011",
-            Severity.HIGH,
+            self._in_test(),
             f"the file reads a secret of Airflow itself from {source}",
             "Use a connection of your own: whoever has these keys has every connection.",
         )

@@ -296,6 +296,8 @@ def test_only_texts_and_what_may_be_in_disguise_are_read(
         b"# -*- coding: utf-8 -*-\n",
         b"#!/usr/bin/python\n# vim: set fileencoding=UTF-8 :\n",
         b"# coding: ascii\n",
+        "# -*- coding: utf-8-*-\nx = 'été'\n".encode(),  # Python reads it so
+        b"# coding: UTF_8-unix\n",
         b"\n\n# coding: latin-1\n",  # Python looks at two lines only
         b"x = '# coding: latin-1'\n",
         b"version https://git-lfs.github.com/spec/v1 = 1\n",
