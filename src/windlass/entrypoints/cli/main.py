@@ -23,6 +23,7 @@ from windlass.entrypoints.cli import (
     explain,
     finding,
     holds,
+    importing,
     key,
     lifecycle,
     looks,
@@ -68,6 +69,7 @@ app.add_typer(finding.app, name="finding")
 app.add_typer(audit.app, name="audit")
 app.add_typer(dag.app, name="dag")
 app.add_typer(bench.app, name="bench")
+app.add_typer(importing.app, name="import")
 app.command(epilog="Example: windlass up --airflow")(operate.up)
 app.command(epilog="Example: WINDLASS_DATABASE_URL=postgresql://… windlass api")(operate.api)
 app.command(epilog="Example: WINDLASS_DATABASE_URL=postgresql://… windlass worker")(operate.worker)

@@ -1,0 +1,1 @@
+"""Pipelines of other tools as documents of Windlass: YAML in, YAML and notes out."""
