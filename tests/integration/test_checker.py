@@ -1,6 +1,7 @@
 """The check processes, real ones: what hostile files do to them, and what that does to us."""
 
 import os
+import platform
 import resource
 import signal
 import sys
@@ -318,6 +319,28 @@ def test_a_path_that_is_not_utf8_is_judged_not_stumbled_over(one: Checker) -> No
 
 def test_the_version_is_that_of_the_interpreter_that_was_named(one: Checker) -> None:
     assert one.python_version == ".".join(map(str, sys.version_info[:3]))
+
+
+def test_an_interpreter_that_takes_anothers_place_is_asked_anew(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.symlink_to(sys.executable)
+    checker = Checker(python, size=1)
+    try:
+        before = checker.python_version, judge(checker, GOOD)
+        python.unlink()
+        python.write_text(
+            f'#!/bin/sh\n[ "$2" = -c ] && echo 3.13.99 || exec {sys.executable} "$@"\n'
+        )
+        python.chmod(0o700)
+        first = new_children({})
+        after = checker.python_version, judge(checker, GOOD)
+        second = new_children({})
+    finally:
+        checker.close()
+
+    assert before == (platform.python_version(), Judgement((), GOOD_OUTLINE))
+    assert after == ("3.13.99", Judgement((), GOOD_OUTLINE))
+    assert set(first).isdisjoint(second)
 
 
 @pytest.mark.parametrize("python", ["/nonexistent/python", "/bin/false", "/"])

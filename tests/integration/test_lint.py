@@ -136,7 +136,7 @@ def test_a_file_that_was_not_linted_is_denied_and_says_why(broken: Checker) -> N
     judged = broken.judge_files({"a.py": b"x = 1\n"}, ("lint",))["a.py"]
 
     assert [(f.code, f.severity, f.message) for f in judged.findings] == [
-        ("LINT001", Severity.CRITICAL, "ruff ended with -6: the file was not looked at")
+        ("LINT001", Severity.CRITICAL, "ruff ended with -6, so the file was not linted")
     ]
 
 

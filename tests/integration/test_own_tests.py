@@ -83,6 +83,35 @@ def test_a_test_that_fails_denies_the_whole_revision_in_every_mode(
     assert deployed_files(testing) == {}
 
 
+PIPELINE = """\
+apiVersion: windlass/v1
+pipeline:
+  name: orders
+  domain: sales
+  steps:
+    - {name: load, type: bash, command: "true"}
+"""
+SEES_IT = """
+import pathlib
+
+def test_the_pipeline_is_a_dag_file():
+    text = pathlib.Path("dags/pipelines/orders.py").read_text()
+    assert '"sales.orders"' in text
+"""
+
+
+def test_tests_see_the_dag_files_that_pipelines_are_compiled_to(
+    testing: Context, registration: Registration, origin: Origin
+) -> None:
+    origin.push("first", {"dags/pipelines/orders.yaml": PIPELINE, "tests/test_orders.py": SEES_IT})
+    options = {**ON, "import_check": False}
+    run_sync(testing, register(testing, registration, path="dags", options=options))
+
+    assert told(testing) == []
+    assert deployed_files(testing).keys() == {"pipelines/orders.py", "pipelines/orders.yaml"}
+    assert "tests: 1 passed (" in str(status_of(testing).facts.imports)
+
+
 def test_tests_are_not_run_unless_somebody_asks_for_it(
     testing: Context, registration: Registration, origin: Origin
 ) -> None:

@@ -187,6 +187,9 @@ CALLS: dict[str, Danger] = {
     **_under(EVALUATES, "runpy", "run_path run_module"),
     **_under(EVALUATES, "types", "CodeType FunctionType"),
     **_under(EVALUATES, "timeit", "timeit"),
+    **_under(EVALUATES, "cProfile", "run runctx"),
+    **_under(EVALUATES, "profile", "run runctx"),
+    **_under(EVALUATES, "pdb", "run runeval"),
     **_under(LOADS, "pickle", "load loads Unpickler"),
     **_under(LOADS, "_pickle", "load loads Unpickler"),
     **_under(LOADS, "cPickle", "load loads Unpickler"),
@@ -267,6 +270,17 @@ CALLS |= {
         ("airflow.models.xcom", "XCom.get_many"),
     )
 }
+
+CLIENTS = frozenset(
+    {
+        *("requests.Session", "requests.session", "httpx.Client", "urllib3.PoolManager"),
+        *("boto3.client", "boto3.resource", "redis.Redis", "redis.StrictRedis", "redis.from_url"),
+        *("sqlalchemy.create_engine", "paramiko.SSHClient", "pymongo.MongoClient"),
+        *("google.cloud.storage.Client", "google.cloud.bigquery.Client"),
+        *("kafka.KafkaProducer", "kafka.KafkaConsumer", "elasticsearch.Elasticsearch"),
+    }
+)
+"""What makes an object whose methods ask another machine."""
 
 DATABASE_NAMES = frozenset(
     {

@@ -40,6 +40,7 @@ def unlinted(path: str, why: str) -> Finding:
         Severity.CRITICAL,
         FindingType.LINT,
         path,
-        f"{why}: the file was not looked at",
-        "Make the file smaller and simpler; if ruff is missing, install Windlass again.",
+        f"{why}, so the file was not linted",
+        "Windlass looks again by itself. If it stays so: install Windlass again where ruff is "
+        "missing or does not start, else make the file smaller and simpler.",
     )

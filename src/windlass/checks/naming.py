@@ -19,6 +19,7 @@ _CALLERS_BY_NAME = frozenset({"operator.methodcaller", "operator.attrgetter"})
 _GETTERS = frozenset({"getattr", "operator.attrgetter", "inspect.getattr_static"})
 _MAKERS = frozenset({"join", "format", "decode", "b64decode", "replace", "fromhex"})
 _NAMESPACES = frozenset({"globals", "locals", "vars"})
+_SAME_AS_OS = frozenset({"posix", "nt"})  # from which `os` has its functions
 
 
 class Meaning(NamedTuple):
@@ -103,6 +104,9 @@ class Names:
         }
         whole = [one for one in whole if id(one) not in inner]
         whole += self._module.all(ast.JoinedStr)
+        whole += (
+            one for one in self._module.all(ast.Subscript) if isinstance(one.slice, ast.Slice)
+        )
         for call in self._module.all(ast.Call):
             if isinstance(call.func, ast.Attribute) and call.func.attr in _MAKERS:
                 whole.append(call)
@@ -138,6 +142,10 @@ class Names:
 
     def _called(self, node: ast.Call, depth: int) -> Meaning | None:
         """What `__import__("os")` and `getattr(os, "system")` give."""
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "__getattribute__":
+            attr = self.folder.text(node.args[-1]) if node.args else None
+            found = self._member(self.meaning(node.func.value, depth), attr) if attr else None
+            return found._replace(hidden=True) if found else None
         called = self.meaning(node.func, depth)
         if called is None or not node.args:
             return None
@@ -189,8 +197,10 @@ class Names:
         for name, whole in self._module.imports:
             if name == "*":
                 self._stars.append(whole)
-            else:
-                self._bind(name, Meaning(whole))
+                continue
+            top, dot, rest = whole.partition(".")
+            is_other = top in _SAME_AS_OS
+            self._bind(name, Meaning(f"os{dot}{rest}" if is_other else whole, hidden=is_other))
 
     def _bind_assignments(self) -> None:
         """`run = os.system`, and `run = getattr(os, "sys" + "tem")`."""

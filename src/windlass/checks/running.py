@@ -77,7 +77,8 @@ class Running:
         for function in scope.all(ast.FunctionDef):
             yield from self._named(function.decorator_list)
         for made in scope.all(ast.ClassDef):
-            yield from self._named([*made.decorator_list, *made.bases])
+            metaclass = [one.value for one in made.keywords]
+            yield from self._named([*made.decorator_list, *made.bases, *metaclass])
 
     def _callees(self, call: ast.Call) -> Iterator[Scope]:
         function = call.func

@@ -4,6 +4,7 @@ What is found is never shown whole: see `secret_texts.told`.
 """
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -11,8 +12,8 @@ from functools import cached_property
 from windlass.checks.excerpt import with_excerpts
 from windlass.checks.formats import find_formats
 from windlass.checks.kinds import is_test
-from windlass.checks.literals import Kind, is_placeholder, key_kind, literal_kind
-from windlass.checks.module import Module
+from windlass.checks.literals import Key, Kind, is_placeholder, key_kind, literal_kind
+from windlass.checks.module import Module, Scope
 from windlass.checks.phrases import only_said
 from windlass.checks.secret_texts import (
     Searcher,
@@ -27,6 +28,8 @@ from windlass.domain.finding import Finding
 
 _MAX_FINDINGS = 50  # of one file; the next ones say nothing new
 _MIN_TEXT = 8
+_JSON = re.compile(r"\"\s{0,9}:\s{0,9}\"")  # between a key and a text of JSON
+_GETTER = re.compile(r"_{0,2}(?:get|load|read|fetch|default)_")
 _MADE_ELSEWHERE = (ast.Name, ast.List, ast.Tuple, ast.Subscript, ast.Dict)
 # What is beside the password of a login, so that even `password="password"` is one.
 _BESIDES = frozenset({"host", "hostname", "login", "user", "username", "server", "database"})
@@ -35,7 +38,8 @@ _PAIRS = frozenset({"auth", "basic_auth", "http_auth", "credentials", "proxy_aut
 _LOGINS = frozenset({"HTTPBasicAuth", "HTTPDigestAuth", "HTTPProxyAuth", "BasicAuth", "login"})
 _LOGINS |= {"PlainCredentials", "PlainAuthProvider", "basic_auth"}
 _DEFAULTS = frozenset({"getenv", "get", "pop"})
-_SETTERS = frozenset({"set", "putenv", "setenv", "setdefault"})
+_SETTERS = frozenset({"set", "putenv", "setenv", "setdefault", "add_header", "putheader"})
+_ROWS, _CHOICES = (ast.Tuple, ast.List), (ast.BoolOp, ast.IfExp)
 _NO_SECRET_OF = frozenset({"Secret", "Param", "Column", "Field", "StructField", "SchemaField"})
 
 _Found = Iterator[tuple[ast.expr | int, Secret]]
@@ -81,6 +85,7 @@ class _Reader:
         comments = "\n".join([comment for _, _, comment in self._comments])
         self._hints = hints_in(comments.lower())
         self.searcher = Searcher(f"{module.names.whole}\n{comments}")
+        self._has_json = _JSON.search(module.names.whole) is not None
 
     @property
     def may_find(self) -> bool:
@@ -102,13 +107,21 @@ class _Reader:
         for arguments in self.module.all(ast.arguments):
             if arguments.defaults or arguments.kw_defaults:
                 yield from self._in_defaults(arguments)
+        for scope in self.module.scopes:
+            yield from self._given_back(scope)
+        for compared in self.module.all(ast.Compare):
+            yield from self._compared(compared)
         yield from self._in_comments()
 
     def _in_texts(self) -> _Found:
         if self.searcher.has_formats:
             for name, at, value in find_formats(self.source):
                 yield self.source.count("\n", 0, at) + 1, Secret.formatted(name, value)
-        for node, text in self.module.names.texts if self.searcher.is_useful else ():
+        texts = self.module.names.texts
+        for node, text in texts if self._has_json else ():
+            for secret in find_pairs(text, is_program=True) if _JSON.search(text) else ():
+                yield node, replace(secret, is_mild=secret.is_weak or id(node) in self._said)
+        for node, text in texts if self.searcher.is_useful else ():
             if len(text) >= _MIN_TEXT:
                 for secret in self.searcher.find(text):
                     is_mild = secret.is_weak and id(node) in self._said
@@ -124,6 +137,8 @@ class _Reader:
         name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
         if call.keywords and name not in _NO_SECRET_OF:
             yield from self._in_keywords(call)
+        if name == "setattr" and len(call.args) == 3:
+            yield from self._beside(*call.args[1:])
         if len(call.args) != 2:
             return
         if name in _LOGINS:
@@ -169,6 +184,8 @@ class _Reader:
         for one in self.module.all(ast.AnnAssign):
             if one.value is not None:
                 yield one.target, one.value
+        for named in self.module.all(ast.NamedExpr):
+            yield named.target, named.value
 
     def _assigned(self, target: ast.expr, value: ast.expr) -> _Found:
         if isinstance(target, ast.Name):
@@ -178,7 +195,7 @@ class _Reader:
             yield from self._named(target.attr, value)
         elif isinstance(target, ast.Subscript):
             yield from self._beside(target.slice, value)
-        elif isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+        elif isinstance(target, _ROWS) and isinstance(value, _ROWS):
             for one, given in zip(target.elts, value.elts, strict=False):
                 yield from self._assigned(one, given)
 
@@ -190,10 +207,34 @@ class _Reader:
         for argument, default in pairs:
             yield from self._named(argument.arg, default)
 
+    def _given_back(self, scope: Scope) -> _Found:
+        """What a function returns that is named for a secret: `def get_password(): return "…"`."""
+        function = scope.function
+        if not isinstance(function, ast.FunctionDef) or not _GETTER.match(function.name):
+            return
+        for one in scope.all(ast.Return):
+            if isinstance(one.value, ast.Constant):
+                found = self._named(function.name, one.value)
+                yield from (secret for secret in found if not secret[1].is_weak)
+
+    def _compared(self, node: ast.Compare) -> _Found:
+        """`if password == "…"`: a password that whoever reads the file knows."""
+        given = node.comparators[0]
+        if isinstance(node.ops[0], ast.Eq | ast.NotEq) and isinstance(given, ast.Constant):
+            name = node.left.attr if isinstance(node.left, ast.Attribute) else ""
+            name = node.left.id if isinstance(node.left, ast.Name) else name
+            found = self._named(name, given) if key_kind(name) is Key.CHOSEN else ()
+            yield from (one for one in found if not one[1].is_weak)
+
     def _named(self, name: str, value: ast.expr, *, is_login: bool = False) -> _Found:
         if isinstance(value, _MADE_ELSEWHERE):
             return  # what it is made of is judged where it is written
         if key_kind(name) is None:
+            return
+        if isinstance(value, _CHOICES):  # `os.getenv("DB_PASSWORD") or "…"`
+            for one in _choices(value):
+                for node, secret in self._named(name, one, is_login=is_login):
+                    yield node, replace(secret, is_mild=secret.is_weak)
             return
         text = self.text(value)
         if not text:
@@ -225,3 +266,8 @@ class _Reader:
         return [
             ((n.lineno, n.col_offset), (n.end_lineno or 0, n.end_col_offset or 0)) for n in texts
         ]
+
+
+def _choices(node: ast.BoolOp | ast.IfExp) -> list[ast.expr]:
+    """What an expression may come to."""
+    return node.values if isinstance(node, ast.BoolOp) else [node.body, node.orelse]

@@ -10,6 +10,7 @@ from typing import Any
 
 from windlass.checks.dangers import (
     CALLS,
+    CLIENTS,
     DATABASE,
     DATABASE_NAMES,
     EVALUATES,
@@ -34,7 +35,7 @@ _BUILTINS = frozenset({"eval", "exec", "exit", "quit", "getattr", "setattr", "__
 _REFERENCES = frozenset({"eval", "exec", "os.system", "os.popen", "subprocess.getoutput"})
 _REFERENCED = frozenset(name.rpartition(".")[2] for name in _REFERENCES)
 _JUDGED = CALLS.keys() | {"getattr", "__import__", "setattr", "print"}
-_JUDGED |= {"yaml.load", "yaml.load_all", "numpy.load"}
+_JUDGED |= {"yaml.load", "yaml.load_all", "numpy.load", "torch.load"}
 _EXITS = frozenset({"exit", "quit", "sys.exit", "os._exit"})  # at the top, STR010 tells of them
 _ODD, _PLACES = (ast.Call, ast.Subscript), (ast.Attribute, ast.Subscript)
 _TWISTS = frozenset({"__globals__", "__builtins__", "__subclasses__", "__code__", "__reduce_ex__"})
@@ -52,6 +53,10 @@ _CONF = ("airflow.configuration.", "airflow.sdk.configuration.")
 _CONF_GET = frozenset({"get", "get_mandatory_value", "getsection", "as_dict", "get_or_raise"})
 _READERS = frozenset({"get", "getenv", "pop"})
 _NOTED = _CONF_GET | _READERS
+# Methods of clients that talk to nobody.
+_OFFLINE = frozenset(
+    {"bucket", "dataset", "close", "mount", "get_paginator", "get_waiter", "pipeline"}
+)
 
 
 def check_security(module: Module) -> list[Finding]:
@@ -75,6 +80,7 @@ class _Security:
         named = not content.isascii() or any(word.encode() in content for word in _REFERENCED)
         self._has_references = named or bool(bound)
         self._has_variables = b"AIRFLOW__" in content
+        self._has_clients = any(_may_be_client(meaning.name) for _, meaning in self.names.bound())
 
     def findings(self) -> Iterator[Finding]:
         for scope in self.module.scopes:
@@ -107,9 +113,9 @@ class _Security:
         if not isinstance(function, ast.Attribute):
             return True
         value, attr = function.value, function.attr
-        if attr in LAST_PARTS or attr in _NOTED or isinstance(value, _ODD):
+        if attr in LAST_PARTS or attr in _NOTED or self._has_clients or isinstance(value, _ODD):
             return True
-        return self.names.is_bound_to(getattr(value, "id", None), _PROGRAMS)
+        return self._is_program(value)
 
     def _check_call(self, scope: Scope, call: ast.Call) -> Iterator[Finding]:
         function = call.func
@@ -118,15 +124,9 @@ class _Security:
         if not self._may_matter(function):
             return
         if isinstance(function, ast.Attribute):
-            if function.attr in _CONF_GET:
-                yield from self._check_conf(call, function)
-            if function.attr in _READERS:
-                yield from self._check_variable(call, call.args[:1])
-            if self.names.is_bound_to(getattr(function.value, "id", None), _PROGRAMS):
-                at_import = self.module.running.reaches(scope, call)
-                yield from self._danger(call, f"sh.{function.attr}", PROCESS, at_import=at_import)
-                return
-            if function.attr not in LAST_PARTS and not isinstance(function.value, _ODD):
+            yield from self._check_method(scope, call, function)
+            is_program = self._is_program(function.value)
+            if is_program or not (function.attr in LAST_PARTS or isinstance(function.value, _ODD)):
                 return
         meaning = self.names.meaning(function)
         if meaning is None or not _is_judged(meaning.name) or self.module.running.is_never(call):
@@ -135,6 +135,36 @@ class _Security:
         if not (is_told and meaning.name in _EXITS):
             at_import = self.module.running.reaches(scope, call)
             yield from self._check_meaning(call, meaning, at_import=at_import)
+
+    def _check_method(
+        self, scope: Scope, call: ast.Call, function: ast.Attribute
+    ) -> Iterator[Finding]:
+        """What the last part of a name and its owner say, whatever the whole name is."""
+        if function.attr in _CONF_GET:
+            yield from self._check_conf(call, function)
+        if function.attr in _READERS:
+            yield from self._check_variable(call, call.args[:1])
+        if self._is_program(function.value):
+            at_import = self.module.running.reaches(scope, call)
+            yield from self._danger(call, f"sh.{function.attr}", PROCESS, at_import=at_import)
+        elif self._has_clients:
+            yield from self._check_client(scope, call, function)
+
+    def _is_program(self, owner: ast.expr) -> bool:
+        return self.names.is_bound_to(getattr(owner, "id", None), _PROGRAMS)
+
+    def _check_client(
+        self, scope: Scope, call: ast.Call, function: ast.Attribute
+    ) -> Iterator[Finding]:
+        """`boto3.client("s3").list_buckets()`, also where a name stands for the client."""
+        owner: ast.expr | None = function.value
+        if isinstance(owner, ast.Name):
+            owner = self.names.folder.expression(owner.id)
+        if not isinstance(owner, ast.Call) or function.attr in _OFFLINE:
+            return
+        name = self.names.name_of(owner.func) or ""
+        if (name in CLIENTS or _is_hook(name)) and self.module.running.reaches(scope, call):
+            yield from self._danger(call, f"{name}(…).{function.attr}", REQUEST, at_import=True)
 
     def _check_meaning(
         self, call: ast.Call, meaning: Meaning, *, at_import: bool
@@ -163,6 +193,8 @@ class _Security:
         danger = CALLS.get(name)
         if name in ("yaml.load", "yaml.load_all"):
             return LOADS if _is_unsafe_yaml(call) else None
+        if name == "torch.load":
+            return None if _is_true(call, "weights_only") else LOADS
         if name == "numpy.load":
             return LOADS if _is_true(call, "allow_pickle") else None
         return SHELL if danger is PROCESS and _has_shell(call) else danger
@@ -371,6 +403,15 @@ class _Security:
     ) -> Finding:
         kind, path, place = FindingType.DANGEROUS_OPERATION, self.module.path, self.module.place
         return Finding(code, severity, kind, path, message, hint, *place(node))
+
+
+def _is_hook(name: str) -> bool:
+    return name.startswith("airflow.") and name.endswith("Hook")
+
+
+def _may_be_client(name: str) -> bool:
+    """Whether what is imported is a client, or a module that has some."""
+    return _is_hook(name) or any(f"{one}.".startswith(f"{name}.") for one in CLIENTS)
 
 
 def _is_judged(name: str) -> bool:

@@ -8,7 +8,8 @@ from windlass.checks.aliases import dotted, keyword, last_part, text_of
 from windlass.checks.cycles import cycles_of
 from windlass.checks.excerpt import with_excerpt
 from windlass.checks.module import Module
-from windlass.checks.tasks import Node, Tasks, id_of_group
+from windlass.checks.places import Place
+from windlass.checks.tasks import Node, Tasks, id_of_group, repeating_loop
 from windlass.domain.cron import wrong_with
 from windlass.domain.finding import Finding, FindingType, Severity
 
@@ -29,6 +30,7 @@ def check_structure(module: Module) -> list[Finding]:
     found = [
         *_schedules(tasks),
         *_dag_ids(tasks),
+        *_dags_twice(tasks),
         *_task_ids(tasks),
         *_duplicates(tasks.nodes),
         *(_cycle(names.names, names.at) for names in cycles_of(tasks)),
@@ -61,7 +63,7 @@ def _at(path: str, draft: _Draft) -> Finding:
 
 def _schedules(tasks: Tasks) -> Iterator[_Draft]:
     for node in _written_schedules(tasks):
-        text = text_of(node)
+        text = tasks.written(node, tasks.places.at(node))
         wrong = wrong_with(text) if text is not None else None
         if wrong is not None:
             yield (
@@ -101,6 +103,34 @@ def _dag_ids(tasks: Tasks) -> Iterator[_Draft]:
         wrong = _wrong_id(node, _NOT_KEY, MAX_ID, "letters, digits, '_', '-' and '.'")
         if node is not None and wrong is not None:
             yield node, _bad_id("STR008", "dag_id", wrong)
+
+
+def _dags_twice(tasks: Tasks) -> Iterator[_Draft]:
+    """DAGs of one id: of two that surely are made, and of one that a loop makes again."""
+    seen: dict[str, list[tuple[ast.Call, Place]]] = {}
+    for call in tasks.dags:
+        node = keyword(call, "dag_id") or (call.args[0] if call.args else None)
+        place = tasks.places.at(call)
+        dag_id = tasks.written(node, place)
+        if node is None or not dag_id or not place.at_import:
+            continue
+        others = seen.setdefault(dag_id, [])
+        first = next((c for c, p in others if p.implies(place) or place.implies(p)), None)
+        others.append((call, place))
+        loop = repeating_loop(place, tasks.module.tree)
+        if first is not None:
+            yield node, _shown_once(dag_id, f"used in line {first.lineno} already")
+        elif loop is not None:
+            yield node, _shown_once(dag_id, f"the same in every turn of line {loop.lineno}'s loop")
+
+
+def _shown_once(dag_id: str, how: str) -> Finding:
+    return _finding(
+        "STR016",
+        Severity.HIGH,
+        f"the dag_id {dag_id!r} is {how}, in the same file",
+        "Give each DAG an id of its own; Airflow shows the last one and drops the others.",
+    )
 
 
 def _task_ids(tasks: Tasks) -> Iterator[_Draft]:

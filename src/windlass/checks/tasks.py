@@ -112,17 +112,44 @@ class Tasks:
                     return values[0] if len(values) == 1 else node
         return node
 
+    def written(self, node: ast.expr | None, place: Place) -> str | None:
+        """The text that an expression stands for: a literal, outside of functions also a name that
+        the file gives one, and an f-string of such. None where that is not known for certain."""
+        if isinstance(node, ast.JoinedStr):
+            parts = [self._part(one, place) for one in node.values]
+            return "".join(map(str, parts)) if None not in parts else None
+        if isinstance(node, ast.Name):
+            is_plain = place.function is None and node.id not in self._changing
+            return text_of(self.value_of(node, None)) if is_plain else None
+        return text_of(node)
+
+    def _part(self, node: ast.expr, place: Place) -> str | None:
+        if not isinstance(node, ast.FormattedValue):
+            return text_of(node)
+        is_plain = node.conversion == -1 and node.format_spec is None
+        return self.written(node.value, place) if is_plain else None
+
+    @cached_property
+    def _changing(self) -> set[str]:
+        """Names that are bound in other ways than `bound` sees."""
+        loops = self.module.all(ast.comprehension)
+        found = {name for one in loops for name in _target_names(one.target)}
+        found |= {name for one in self.module.all(ast.Global) for name in one.names}
+        found |= {one.name for one in self.module.all(ast.ExceptHandler) if one.name}
+        found |= {one.name for one in self.module.all(ast.FunctionDef)}
+        return found | {one.name for one in self.module.all(ast.ClassDef)} | {*self.names}
+
     def _node(self, call: ast.Call, *, is_group: bool) -> Node | None:
         at = id_of_group(call) if is_group else keyword(call, "task_id")
-        written = text_of(at)
+        place = self.places.at(call)
+        written = self.written(at, place)
         if written is None or (not is_group and keyword(call, "task_group") is not None):
             return None
-        place = self.places.at(call)
         owner, groups = self._surroundings(call, place)
         if at is None or owner is None:
             return None
         inner = groups[-1] if groups else owner
-        loop = _repeating_loop(place, inner)
+        loop = repeating_loop(place, inner)
         return Node(call, written, self._full(groups, written), owner, place, at, is_group, loop)
 
     def _surroundings(
@@ -242,7 +269,7 @@ def _target_names(target: ast.expr) -> Iterator[str]:
         yield from _target_names(target.value)
 
 
-def _repeating_loop(place: Place, inner: ast.AST) -> Loop | None:
+def repeating_loop(place: Place, inner: ast.AST) -> Loop | None:
     """The loop around a place, inside of `inner`, that surely comes by at least twice."""
     if not place.loops:
         return None

@@ -23,7 +23,8 @@ _FIELDS: tuple[tuple[str, int, int, dict[str, int]], ...] = (
     ("second", 0, 59, {}),
     ("year", 1970, 2099, {}),
 )
-_DAY, _WEEKDAY = 2, 4
+_DAY, _MONTH, _WEEKDAY = 2, 3, 4
+_LENGTHS = {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
 _NUMBER = re.compile(r"[0-9]{1,6}")
 _RANDOM = re.compile(r"r(\(([0-9]{1,6})-([0-9]{1,6})\))?(/[0-9]{0,5}[1-9][0-9]{0,5})?")
 
@@ -44,7 +45,18 @@ def wrong_with(expression: str) -> str | None:
     if not 5 <= len(fields) <= 7:
         return f"it has {len(fields)} fields: expected 5, or 6 and 7 with seconds and years"
     found = (_wrong_field(index, text) for index, text in enumerate(fields))
-    return next((words for words in found if words is not None), None)
+    return next((words for words in found if words is not None), _never_comes(fields))
+
+
+def _never_comes(fields: list[str]) -> str | None:
+    """What is wrong with a date that no year has, such as the 31st of February."""
+    days, months = fields[_DAY].split(","), fields[_MONTH].split(",")
+    if fields[_WEEKDAY] not in ("*", "?") or not all(map(_NUMBER.fullmatch, days)):
+        return None
+    longest = [_LENGTHS.get(_value(_MONTH, month) or 0, 31) for month in months]
+    if min(map(int, days)) <= max(longest):
+        return None
+    return f"no such month has a day {fields[_DAY]}"
 
 
 def _wrong_field(index: int, text: str) -> str | None:

@@ -129,7 +129,7 @@ def import_tree(imports: Imports, rules: Rules, source: Source, built: Build) ->
     try:
         found = imports.of(built.artifact, denying, contents)
     except EngineFailed as error:
-        findings = fingerprinted((*built.findings, _unimported(error)))
+        findings = fingerprinted((*built.findings, unimported(error)))
         return replace(built, findings=findings, imports=ImportNote(error.message))
     findings = (*built.findings, *built.made.located(found.findings))
     return replace(
@@ -148,7 +148,8 @@ def _unchecked(error: EngineFailed) -> Finding:
     )
 
 
-def _unimported(error: EngineFailed) -> Finding:
+def unimported(error: EngineFailed) -> Finding:
+    """That no import can be made, or none confined as it must be."""
     return Finding("IMP010", Severity.CRITICAL, FindingType.IMPORT, "", error.message, error.hint)
 
 

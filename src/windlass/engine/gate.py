@@ -8,6 +8,7 @@ from typing import Protocol
 from windlass.checks.intake import check_clashes, check_totals
 from windlass.domain.artifact import EMPTY, Artifact, FileEntry
 from windlass.domain.demands import demand_findings
+from windlass.domain.errors import EngineFailed
 from windlass.domain.families import families_for
 from windlass.domain.finding import Finding, FindingType, fingerprinted
 from windlass.domain.import_findings import told_once
@@ -18,7 +19,7 @@ from windlass.domain.policy import Denied, Verdict, decide
 from windlass.domain.release import ReleaseId
 from windlass.domain.selection import Selection, Version, decide_per_file, select
 from windlass.domain.waiver import excuse
-from windlass.engine.build import Build
+from windlass.engine.build import Build, unimported
 from windlass.engine.ruling import Rules
 
 
@@ -112,7 +113,10 @@ def _decide_per_file(
     def judge_tree(selection: Selection) -> Collection[Finding]:
         tree, findings = selection.artifact, list[Finding]()
         if selection.kept or selection.omitted:  # what ships is imported, not what is not
-            imported = built.imported_as(tree, versions.content)
+            try:
+                imported = built.imported_as(tree, versions.content)
+            except EngineFailed as error:
+                return [*fingerprinted([unimported(error)])]
             tree, findings = imported.artifact, [*imported.findings]
         findings += ownership_findings(tree, owners, served=served, last=selection.kept)
         findings += demanded(rules, tree, versions.artifact)

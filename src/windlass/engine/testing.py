@@ -3,6 +3,7 @@
 They see the whole revision, not only the DAG root: tests mostly lie beside it.
 """
 
+import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -25,6 +26,7 @@ from windlass.engine.build import Build, build, list_source
 from windlass.engine.context import Context, KeepInDatabase
 from windlass.engine.imports import NO_INTERPRETER, Imports
 from windlass.engine.measures import phase
+from windlass.engine.pipelines import NOTHING_MADE, Made
 from windlass.engine.ruling import Rules
 from windlass.engine.source import RevisionSource, Source
 from windlass.git.listing import ListingMemory
@@ -61,7 +63,8 @@ class Suite:
 
     They are run by the interpreter of the imports, and answered by their values. Where the oids of
     the source do not name contents, `kept_by` must keep nothing, and one revision is all that
-    `imports.repository` can stand for.
+    `imports.repository` can stand for. `made` are the DAG files that its pipelines were compiled
+    to, which tests find where they will be released.
     """
 
     imports: Imports
@@ -69,6 +72,7 @@ class Suite:
     below: str
     limit_s: float
     kept_by: Keep = field(default_factory=KeepNothing)
+    made: Made = NOTHING_MADE
 
     def run(self) -> tuple[SuiteResult, Mapping[str, bytes]]:
         """What they gave, remembered or new, and the content of the files that failed, by path.
@@ -82,6 +86,9 @@ class Suite:
         listed = list_source(self.source)
         if listed is None or deployed_bytes(listed) > MAX_TREE_BYTES:
             return _TOO_LARGE, {}
+        for path, entry in self.made.entries.items():
+            whole = posixpath.join(self.below, path)
+            listed[whole] = entry._replace(path=whole)
         tree = _tree(listed)
         key = self._key(tree)
         tested = self.kept_by.find_tested(key)
@@ -109,7 +116,9 @@ class Suite:
         return digest_json(["tests", *by, self.below, tree.digest])
 
     def _contents(self, entries: Iterable[FileEntry]) -> dict[str, bytes]:
-        return dict(self.source.read_blobs({entry.digest for entry in entries}))
+        texts, wanted = self.made.texts, {entry.digest for entry in entries}
+        own = {oid: texts[oid] for oid in wanted if oid in texts}
+        return {**own, **dict(self.source.read_blobs(wanted - own.keys()))}
 
 
 def build_and_test(
@@ -145,6 +154,7 @@ def run_own_tests(tests: Suite | None, rules: Rules, built: Build) -> Build:
     """
     if tests is None or _is_denied(rules, built):
         return built
+    tests = replace(tests, made=built.made)
     try:
         tested, contents = _timed(tests)
     except EngineFailed as error:

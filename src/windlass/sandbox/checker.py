@@ -6,7 +6,6 @@ from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from windlass.domain.installed import Installed
 from windlass.domain.tree import TreeEntry
 from windlass.sandbox.ignoring import RegexpIgnores
 from windlass.sandbox.installed import InstalledMemory
-from windlass.sandbox.interpreter import ask_python
+from windlass.sandbox.interpreter import ask_python, stamp_of
 from windlass.sandbox.lint import Linted, Linter, linter_version
 from windlass.sandbox.pool import IDLE_S, CheckProcess, Pool
 
@@ -31,6 +30,7 @@ MAX_DEATHS = 3
 TURN_S = 0.1  # for which a call keeps a process; hundreds of ordinary files
 _MAX_REMEMBERED_WHOLES = 2000  # 100 bytes each, mostly: few trees have such findings
 _MAX_REMEMBERED_FINDINGS = 20
+_ASK_VERSION = "import platform; print(platform.python_version())"
 SHARE_OUT = 50  # files from which starting threads pays off
 
 
@@ -69,17 +69,25 @@ class Checker:
         self._max_deaths = max_deaths
         self._pool = Pool(python, size, idle_s)
         self._wholes = _Wholes()
+        self._asking = threading.Lock()
+        self._version: tuple[object, str] | None = None
         self._installed = InstalledMemory(python)
         self._linter = Linter(linter)
         self._ignores = RegexpIgnores(self._pool, file_limit_s)
 
-    @cached_property
+    @property
     def python_version(self) -> str:
-        """The version whose grammar the files are judged by, such as `3.12.4`.
+        """The version whose grammar the files are judged by, such as `3.12.4`. Asked again when
+        another interpreter stands in its place.
 
         Raises Invalid PY001 where the interpreter does not run.
         """
-        return ask_python(self.python, "import platform; print(platform.python_version())").strip()
+        stamp = stamp_of(self.python)
+        with self._asking:
+            if self._version is None or self._version[0] != stamp:
+                told = ask_python(self.python, _ASK_VERSION).strip()
+                self._version = stamp, told
+            return self._version[1]
 
     def check(self) -> None:
         """Raise EngineFailed PY001 where the interpreter does not run."""

@@ -2,6 +2,8 @@
 and a fingerprint of that."""
 
 import json
+import os
+import shutil
 import subprocess
 import threading
 from dataclasses import dataclass
@@ -61,6 +63,13 @@ def ask_python(python: Path, script: str) -> str:
             f"the interpreter {str(python)!r} does not run: {type(error).__name__}",
             "Set WINDLASS_AIRFLOW_PYTHON to the python of the Airflow environment.",
         ) from error
+
+
+def stamp_of(python: Path) -> tuple[str, list[int]]:
+    """Changes where another program stands in the place of an interpreter."""
+    found = shutil.which(python) if python.parent == Path() else python
+    real = os.path.realpath(found or python)
+    return real, _stamp(Path(real))
 
 
 class Interpreter:

@@ -14,6 +14,7 @@ from typing import Any
 
 from windlass.domain.errors import EngineFailed
 from windlass.sandbox import child
+from windlass.sandbox.interpreter import stamp_of
 
 WATCH_S = 0.1
 START_LIMIT_S = 60.0  # on a machine that is busy with other work
@@ -86,6 +87,7 @@ class CheckProcess:
     _process: subprocess.Popen[bytes] | None = None
     _deadline: float | None = None
     _used_at: float = 0.0
+    _stamp: object = None
 
     def ask(
         self, request: dict[str, Any], content: bytes | None, *, limit_s: float
@@ -137,9 +139,10 @@ class CheckProcess:
             process.wait(timeout=END_LIMIT_S)
 
     def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
+        stamp = stamp_of(self.python)  # an interpreter that was replaced judges by another grammar
+        if self._process is None or self._process.poll() is not None or self._stamp != stamp:
             self.kill()
-            self._process = self._start()
+            self._process, self._stamp = self._start(), stamp
         return self._process
 
     def _start(self) -> subprocess.Popen[bytes]:

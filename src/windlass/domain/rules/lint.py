@@ -312,7 +312,8 @@ RULES = (
         what="A file could not be looked at by ruff",
         why="ruff died of it, took too long, or is missing. Nothing that was not checked reaches "
         "Airflow.",
-        mend="Make the file smaller and simpler; if ruff is missing, install Windlass again.",
+        mend="Wait a moment: Windlass looks again by itself. If it stays so, install Windlass "
+        "again where ruff is missing or does not start; else make the file smaller and simpler.",
         bad={"orders.py": "x = 1  # a file of which ruff dies\n"},
         good={"orders.py": "x = 1\n"},
         waiving=Waiving.CONTROL,

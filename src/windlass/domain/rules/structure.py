@@ -118,6 +118,17 @@ _OF_FILES = (
         good=_TWO.format("check_all"),
     ),
     _file_rule(
+        "STR016",
+        Severity.HIGH,
+        "One file makes two DAGs of one id",
+        "Airflow keeps DAGs by their ids: of two in one file it shows the last one, and what the "
+        "other was to do is never done. That one is made in a loop, over and over, is as bad. DAGs "
+        "in branches of which one alone is taken are none of this.",
+        "Give each DAG an id of its own.",
+        bad=_GOOD + _GOOD,
+        good=_GOOD + _GOOD.replace("orders", "returns"),
+    ),
+    _file_rule(
         "STR010",
         Severity.HIGH,
         "A file ends Python when it is imported",
