@@ -60,6 +60,7 @@ RULES = ROOT / "src/windlass/domain/rules"
 SOURCES = ("src/windlass", "airflow-provider/src/windlass_airflow")
 MADE = "<!-- Made by `make docs` from the code: do not edit. -->"
 PREFIXES = {
+    "ADOPT": "The settings of git-sync or GitDagBundle that `windlass repo adopt` reads.",
     "AIR": "Airflow's REST API answers as it should not; from AIR301 on, what Airflow 3 changed.",
     "API": "A request to the API of Windlass, or the way to it.",
     "AUD": "The audit and its signed heads.",

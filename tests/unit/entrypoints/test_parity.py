@@ -98,6 +98,7 @@ LOCAL = {
     *(
         "audit verify",
         "audit exposure",
+        "repo adopt",  # --add goes through `repo add`
         "credential import",  # each goes through `credential add`
         "config explain",
         "config check",

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import typer
 
 from windlass.domain.errors import Invalid, NotFound
+from windlass.entrypoints.cli import adopt
 from windlass.entrypoints.cli.add import EXAMPLE, add, followed
 from windlass.entrypoints.cli.render import (
     Output,
@@ -31,6 +32,7 @@ Name = Annotated[str, typer.Argument(help="The repository's name.", metavar="NAM
 
 
 app.command(epilog=EXAMPLE)(add)
+app.command(epilog=adopt.EXAMPLE)(adopt.adopt)
 
 
 @app.command("list", epilog="Example: windlass repo list --output json")
