@@ -21,9 +21,15 @@ from windlass.database.audit import list_audit
 from windlass.database.installations import list_installations, record_installation
 from windlass.database.repositories import claim_due
 from windlass.domain.checkup import Condition
+from windlass.domain.environment import Environment
 from windlass.domain.errors import AppError, Conflict
 from windlass.domain.events import Event
-from windlass.engine.connect import Connected, change_environment, examine_environment
+from windlass.engine.connect import (
+    Connected,
+    change_environment,
+    examine_environment,
+    follow_settings,
+)
 from windlass.engine.context import Context
 from windlass.engine.identity import accept_airflow
 from windlass.engine.register import Registration
@@ -84,6 +90,43 @@ def test_a_second_environment_for_an_airflow_under_an_alias_is_refused(
     assert "that of the environment 'prod' already" in refused.value.message
     with live.database.transaction() as connection:
         assert list(list_installations(connection)) == ["default", "prod"]
+
+
+def test_an_airflow_that_the_settings_named_and_nobody_asked_yet_is_not_another_environments_too(
+    live: Context, strange: Strange, alias: Strange
+) -> None:
+    """Between the start of a worker and its first look."""
+    strange.answer = alias.answer = reporting(ONE)
+    described = Environment("default", airflow_url=strange.url)
+    follow_settings(live, described, LOGIN)
+
+    with pytest.raises(Conflict) as refused:
+        add(live, "again", airflow_url=alias.url)
+
+    assert refused.value.code == "AIR005"
+    assert "that of the environment 'default' already" in refused.value.message
+    assert known_id(live, "default") == ONE
+    look(live)
+    assert told(live) == [(Event.ENVIRONMENT_RECOGNIZED, None)]
+
+
+def test_an_airflow_that_was_away_when_another_environment_took_it_is_told_and_deployed_to_by_one(
+    live: Context, strange: Strange, alias: Strange
+) -> None:
+    strange.answer = lambda path, query: 503
+    alias.answer = reporting(ONE)
+    follow_settings(live, Environment("default", airflow_url=strange.url), LOGIN)
+    add(live, "again", airflow_url=alias.url)
+    strange.answer = reporting(ONE)
+
+    look(live)
+
+    assert told(live) == [
+        (Event.ENVIRONMENT_RECOGNIZED, None),
+        (Event.ENVIRONMENT_REFUSED, "AIR005"),
+    ]
+    with pytest.raises(AppError, match="AIR005"):
+        live.airflows["default"].list_dags("one")
 
 
 def test_an_environment_that_moves_to_the_airflow_of_another_is_refused(

@@ -29,7 +29,13 @@ from windlass.domain.identity import TAKEN, is_same_address
 from windlass.domain.repository import Owner, check_name
 from windlass.engine.audit import audited
 from windlass.engine.context import Context
-from windlass.engine.identity import SHORTLY_S, look_at_identity, settle, stored_client
+from windlass.engine.identity import (
+    SHORTLY_S,
+    identify_unknown,
+    look_at_identity,
+    settle,
+    stored_client,
+)
 from windlass.engine.tick import project_environments
 from windlass.targets.airflow import AirflowClient
 from windlass.targets.diagnosis import examine
@@ -189,7 +195,10 @@ def examine_environment(context: Context, name: str) -> list[Checkup]:
 
 def _reported(context: Context, known: Environment, given: Connected) -> str | None:
     """The id of the Airflow that a person connects. None too where it cannot be asked now: the
-    worker asks it later. Raises Invalid AIR008 where nothing may be asked at its address."""
+    worker asks it later. Raises Invalid AIR008 where nothing may be asked at its address.
+
+    Airflows of other environments that were not asked yet are asked too: it may be one of them.
+    """
     wanted = replace(known, airflow_url=given.wanted.get("airflow_url", known.airflow_url))
     url, login = wanted.airflow_url, given.login
     if url is None or _address_problems(url) or not (login or "airflow_url" in given.wanted):
@@ -210,7 +219,10 @@ def _reported(context: Context, known: Environment, given: Connected) -> str | N
             client = stored_client(context, wanted, timeout_s=SHORTLY_S)
         if client is not None:
             with closing(client):
-                return client.identity()
+                reported = client.identity()
+            if reported is not None:
+                identify_unknown(context, but=known.name)
+            return reported
     return None
 
 

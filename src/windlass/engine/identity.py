@@ -4,12 +4,12 @@ What an environment was told when it was added is kept; an Airflow that is anoth
 another one than before, is told of and asked nothing more until a person decides.
 """
 
-from contextlib import closing
+from contextlib import closing, suppress
 
 from sqlalchemy.engine import Connection
 
 from windlass.database.credentials import find_credential
-from windlass.database.environments import get_environment
+from windlass.database.environments import get_environment, list_environments
 from windlass.database.history import record_event
 from windlass.database.installations import (
     ask_refused_again,
@@ -48,6 +48,24 @@ def identify(context: Context, environment: str, airflow: AirflowClient) -> None
             settle(connection, environment, reported)
     if found.refused is not None:
         raise found.refused
+
+
+def identify_unknown(context: Context, *, but: str) -> None:
+    """Ask the Airflow of every environment but one that was never asked which one it is, so that
+    who comes next is judged by it. What does not answer shortly stays unknown: a worker asks later.
+    """
+    with context.database.transaction() as connection:
+        known = list_installations(connection)
+        environments = list_environments(connection)
+    for environment in environments:
+        mine = known.get(environment.name)
+        if environment.name == but or mine is None or mine.airflow_id or mine.refused:
+            continue
+        with suppress(AppError):
+            client = stored_client(context, environment, timeout_s=SHORTLY_S)
+            if client is not None:
+                with closing(client):
+                    identify(context, environment.name, client)
 
 
 def settle(connection: Connection, environment: str, reported: str | None) -> AppError | None:
