@@ -21,7 +21,16 @@ from windlass.entrypoints.processes import free_port
 
 DAG = "from airflow.sdk import DAG\n\nDAG('{name}')\n"
 REPOSITORY_KEYS = [
-    *("branch", "bundle", "environment", "expected_revision", "failure", "findings", "head"),
+    *(
+        "at_work",
+        "branch",
+        "bundle",
+        "environment",
+        "expected_revision",
+        "failure",
+        "findings",
+        "head",
+    ),
     *("health", "holds", "hooks", "imports"),
     *("judged_revision", "name", "namespace", "next_poll_at", "options", "partial", "path"),
     *(

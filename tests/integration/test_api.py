@@ -40,6 +40,7 @@ PUBLIC = (
 )
 ORDERS = "from airflow.sdk import DAG\nDAG('orders')\n"
 REPOSITORY_KEYS = [
+    "at_work",
     "branch",
     "bundle",
     "environment",

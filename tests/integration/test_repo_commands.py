@@ -7,12 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 import typer
 
 from tests.integration.conftest import Origin, register, run_sync
 from tests.integration.serving import TOKEN, api_over, client_of
 from tests.integration.test_config_commands import run
 from tests.integration.test_regression import run_rollback
+from tests.waiting import wait_until
 from windlass.domain.repository import Repository
 from windlass.engine.context import Context
 from windlass.engine.lifecycle import remove
@@ -67,6 +69,34 @@ def test_a_rollback_ends_where_no_airflow_can_be_asked(
     ]
     again = run("release", "rollback", "dags", "--to", "2", "--reason", "back", "--no-wait")
     assert again.error.startswith("REL003 release #2 is quarantined: wrong")
+
+
+def run_waiting_sync(context: Context, repository: Repository) -> bool:
+    """Run the sync that waits as a worker does, which takes it out of the queue; False: none."""
+    jobs = "FROM procrastinate_jobs WHERE task_name = 'sync'"
+    with context.database.transaction() as connection:
+        waits = bool(connection.execute(sa.text(f"SELECT count(*) {jobs}")).scalar_one())
+    if waits:
+        run_sync(context, repository)
+        with context.database.transaction() as connection:
+            connection.execute(sa.text(f"DELETE {jobs}"))
+    return waits
+
+
+def test_a_sync_is_waited_for_however_late_it_begins(
+    context: Context, origin: Origin, dags: Repository
+) -> None:
+    origin.push("second", {"orders.py": "X = 2\n"})
+    with context.database.transaction() as connection:
+        connection.execute(sa.text("DELETE FROM procrastinate_jobs"))
+
+    with ThreadPoolExecutor(1) as executor:
+        asked = executor.submit(run, "repo", "sync", "dags", "--wait")
+        wait_until(lambda: run_waiting_sync(context, dags), "a sync was asked for")
+        said = asked.result(180)
+
+    assert said.code == 0
+    assert "Published as release #2. No Airflow address is known for" in said.out.splitlines()
 
 
 def test_a_removed_repository_is_shown_as_what_it_was(context: Context, dags: Repository) -> None:

@@ -140,6 +140,19 @@ class Jobs:
         return False
 
 
+def repositories_at_work(
+    connection: Connection, ids: Collection[RepositoryId]
+) -> set[RepositoryId]:
+    """Those of the repositories of which a job waits or runs; one that ended is in no queue."""
+    names = {f"repository:{one}": one for one in ids}
+    found = connection.execute(sa.text(_AT_WORK), {"names": list(names)}).scalars()
+    return {names[name] for name in found}
+
+
+_AT_WORK = """
+SELECT DISTINCT lock FROM procrastinate_jobs
+WHERE status IN ('todo', 'doing') AND lock = ANY(:names)
+"""
 _WAITING = """
 SELECT queueing_lock FROM procrastinate_jobs
 WHERE status = 'todo' AND queueing_lock = ANY(:names)

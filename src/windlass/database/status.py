@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, Row
 from windlass.database import tables as t
 from windlass.database.approvals import list_waiting_of
 from windlass.database.holds import list_holds_of
+from windlass.database.jobs import repositories_at_work
 from windlass.database.repositories import get_repository, list_repositories
 from windlass.database.webhooks import hooks_of
 from windlass.domain.approval import ApprovalState
@@ -38,7 +39,8 @@ _NOTHING: sa.ColumnElement[dict[str, Any]] = sa.literal({}, JSONB)
 @dataclass(frozen=True, slots=True)
 class RepositoryStatus:
     """A repository and all that is known of its sync; `bundle` None before the first release.
-    `hooks`: whether its Git host calls."""
+    `hooks`: whether its Git host calls. `is_at_work`: a sync, or another job of it, waits or runs.
+    """
 
     repository: Repository
     bundle: str | None
@@ -46,6 +48,7 @@ class RepositoryStatus:
     next_poll_at: datetime
     facts: Facts
     hooks: tuple[Hook, ...] = ()
+    is_at_work: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ def _statuses(connection: Connection, repositories: Sequence[Repository]) -> lis
     deployed, holds = _deployed(connection, ids), list_holds_of(connection, ids)
     waiting, hooks = list_waiting_of(connection, ids), hooks_of(connection, ids)
     surveys, watched = _surveys(connection), _watched(connection)
+    at_work = repositories_at_work(connection, ids)
     found = []
     for repository in repositories:
         row, verdict = rows[repository.id], verdicts.get(repository.id)
@@ -129,6 +133,7 @@ def _statuses(connection: Connection, repositories: Sequence[Repository]) -> lis
                 row.next_poll_at,
                 facts,
                 hooks.get(repository.id, ()),
+                repository.id in at_work,
             )
         )
     return found

@@ -176,16 +176,25 @@ def _tell_difference(report: dict[str, Any]) -> None:
 
 
 def _wait_until_settled(client: "Client", address: str) -> dict[str, Any]:
-    """The repository once its sync came to an end, or after two minutes."""
+    """The repository once its sync came to an end, or after two minutes.
+
+    The sync that was asked for is in the queue from the answer to the request on, until it ended.
+    """
     deadline = time.monotonic() + 120
-    time.sleep(0.3)  # the sync that was asked for begins
+    ended = False
     while True:
         found: dict[str, Any] = client.get(address)
-        is_under_way = found["sync"]["state"] in ("syncing", "new")
-        is_over = not is_under_way and not found["expected_revision"]
-        if is_over or time.monotonic() > deadline:
+        is_under_way = found["sync"]["state"] in ("syncing", "new") or found["expected_revision"]
+        # What a look tells beside the end of the job may have been read just before it.
+        if ended and not is_under_way:
             return found
-        time.sleep(0.2)
+        if time.monotonic() > deadline:
+            if not ended:
+                say("It was not done within two minutes. Does a worker run? windlass doctor")
+                raise typer.Exit(EXIT_LATER)
+            return found
+        ended = not found["at_work"]
+        time.sleep(0.1)
 
 
 def _told_missing(client: "Client", address: str, revision: str | None) -> list[dict[str, Any]]:

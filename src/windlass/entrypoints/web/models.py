@@ -462,7 +462,8 @@ class RepositoryOut(BaseModel):
     """A repository and where it is. `findings`, `validated` and `partial` are those of the newest
     verdict; `validated` false means that only intake, syntax and dag_id ownership were checked.
     `imports` says in words what that verdict imported, or why it did not. `watched` false: no
-    Airflow is known that could be asked what is live."""
+    Airflow is known that could be asked what is live. `at_work`: a sync of it, or another job,
+    waits or runs."""
 
     name: str
     namespace: str
@@ -477,6 +478,7 @@ class RepositoryOut(BaseModel):
     sync_interval_s: int
     polled_at: datetime | None
     next_poll_at: datetime
+    at_work: bool
     sync: SyncBadge
     health: HealthBadge
     watched: bool
@@ -514,6 +516,7 @@ class RepositoryOut(BaseModel):
             sync_interval_s=repository.sync_interval_s,
             polled_at=status.polled_at,
             next_poll_at=status.next_poll_at,
+            at_work=status.is_at_work,
             sync=SyncBadge(state=state, reason=reason),
             health=HealthBadge(state=condition, reason=why),
             watched=facts.watched,
