@@ -89,7 +89,10 @@ def test_one_that_cannot_be_registered_keeps_no_other_from_it(
             "CLI023 nothing of git-sync and of no GitDagBundle was found windlass repo adopt "
             "--help says what is read.",
         ),
-        (["nowhere.yaml"], "CLI024 'nowhere.yaml' cannot be read: No such file or directory"),
+        (
+            ["nowhere.yaml"],
+            "CLI024 no settings can be read from 'nowhere.yaml': No such file or directory",
+        ),
         (["--url", "dags"], "CLI025 --url takes BUNDLE=URL For example --url dags=https://…"),
     ],
 )

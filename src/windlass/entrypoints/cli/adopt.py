@@ -96,7 +96,9 @@ def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise Invalid("CLI024", f"{str(path)!r} cannot be read: {error.strerror}") from error
+        raise Invalid(
+            "CLI024", f"no settings can be read from {str(path)!r}: {error.strerror}"
+        ) from error
 
 
 def _pair(text: str) -> tuple[str, str]:
