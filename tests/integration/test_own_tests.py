@@ -12,10 +12,11 @@ import pytest
 
 from tests.integration.conftest import Origin, deployed_files, register, run_sync, status_of
 from tests.integration.sham import install_pytest, make_sham_airflow
+from windlass.domain.errors import EngineFailed
 from windlass.domain.finding import Severity
 from windlass.domain.tested import SuiteEnd, SuiteResult
 from windlass.engine.context import Context
-from windlass.engine.imports import Imports
+from windlass.engine.imports import NO_INTERPRETER, Imports
 from windlass.engine.register import Registration
 from windlass.engine.testing import Suite
 from windlass.git.worktree import WorkingTree
@@ -265,6 +266,15 @@ def test_an_interpreter_without_pytest_is_told(session_folder: Path, trial: Tria
     importer.close()
 
     assert (tested.end, tested.why) == (SuiteEnd.MISSING, "No module named 'pytest'")
+
+
+def test_without_an_interpreter_there_is_no_run(trial: Trial) -> None:
+    tests = replace(trial.tests(), imports=Imports(None, trial.folder))
+
+    with pytest.raises(EngineFailed) as failed:
+        tests.run()
+
+    assert (failed.value.code, failed.value.message) == ("TST100", NO_INTERPRETER)
 
 
 def test_an_unchanged_tree_is_tested_once(trial: Trial) -> None:

@@ -18,6 +18,7 @@ from windlass.domain.options import Options, VerdictMode
 from windlass.domain.pipeline import Bindings, Cluster
 from windlass.domain.repository import Repository, SyncState
 from windlass.domain.status import sync_state
+from windlass.engine import pipelines
 from windlass.engine.context import Context
 from windlass.engine.register import Registration
 from windlass.git.process import run_git
@@ -263,3 +264,26 @@ def test_check_compiles_as_a_sync_does(tmp_path: Path) -> None:
     assert bad.returncode == 1
     assert "FILE001" in bad.stdout
     assert 'Did you mean "command"?' in bad.stdout
+
+
+def test_more_pipelines_than_are_compiled_are_named_and_deny(
+    context: Context,
+    origin: Origin,
+    registration: Registration,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pipelines, "MAX_PIPELINES", 1)
+    names = ("a", "b")
+    origin.push("two", {f"pipelines/{name}.yaml": document(name) for name in names})
+
+    run_sync(context, register(context, registration))
+
+    facts = status_of(context).facts
+    assert [(one.code, one.path, one.message) for one in facts.findings] == [
+        (
+            "PIPE046",
+            "pipelines/b.yaml",
+            "there are more than 1 pipelines, and this is one of the rest",
+        )
+    ]
+    assert facts.allowed is False

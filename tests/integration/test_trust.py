@@ -212,3 +212,19 @@ def test_openpgp_signatures_that_do_not_count_are_told_apart(
 
     assert denied.startswith(code)
     assert GPG_FINGERPRINT[-16:] in denied
+
+
+def test_signers_that_cannot_be_read_let_nothing_pass_and_say_so(
+    demanding: Context, registration: Registration, origin: Origin, key: Path, signers: Path
+) -> None:
+    (signers / "allowed_signers").mkdir()
+    pushed(origin)
+
+    run_sync(demanding, register(demanding, registration))
+
+    failure = status_of(demanding).facts.failure
+    assert failure is not None
+    assert (failure.code, failure.message) == (
+        "GIT030",
+        f"the signers in {signers}/allowed_signers cannot be read: Is a directory",
+    )

@@ -1,7 +1,9 @@
 """Calls of Git hosts over HTTP, as they make them; jobs are run by hand."""
 
+import http.client
 import itertools
 import json
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -25,16 +27,18 @@ from windlass.database.connection import Database
 from windlass.database.deliveries import PastDelivery, list_deliveries
 from windlass.database.repositories import NewRepository, add_repository
 from windlass.domain.delivery import ForgeKind
+from windlass.domain.errors import Conflict
 from windlass.domain.ref import Ref, RefKind
 from windlass.domain.repository import Repository
 from windlass.engine import webhooks
 from windlass.engine.context import Context
-from windlass.engine.deliveries import look_after
+from windlass.engine.deliveries import look_after, replay
 from windlass.engine.keys import rotate_key
 from windlass.engine.lifecycle import Change, change, remove, resume, suspend
 from windlass.engine.prove import Arrival, unpack
 from windlass.engine.receive import STORM
 from windlass.engine.register import Registration
+from windlass.entrypoints.web import calls
 from windlass.forges.payload import MAX_BODY_BYTES
 
 ORDERS = "from airflow.sdk import DAG\nDAG('orders')\n"
@@ -806,3 +810,52 @@ def test_in_a_storm_syncs_are_a_second_apart(
         empty_queue(context)
 
     assert put_off == [False] * STORM + [True, True]
+
+
+def test_a_call_that_was_refused_is_never_replayed(
+    context: Context, here: Repository, host: httpx.Client
+) -> None:
+    call(host, push_of(here, "a" * 40), secret="wrong and long enough", to=own(context))
+    (refused,) = deliveries(context)
+
+    with pytest.raises(Conflict) as told:
+        replay(context, refused.id, actor="alice")
+
+    assert (told.value.code, told.value.message) == (
+        "HOOK015",
+        f"delivery {refused.id} was refused, so nothing of it is believed",
+    )
+
+
+def test_a_call_that_does_not_come_to_its_end_is_ended(
+    context: Context, here: Repository, host: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "BODY_LIMIT_S", 0.2)
+    head = (
+        f"POST {own(context)} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        "Content-Length: 100\r\n\r\n{"
+    )
+
+    with socket.create_connection((host.base_url.host, host.base_url.port or 0)) as connection:
+        connection.sendall(head.encode())
+        said = http.client.HTTPResponse(connection)
+        said.begin()
+        problem = json.loads(said.read())
+
+    assert (said.status, problem["code"], problem["message"]) == (
+        408,
+        "HOOK018",
+        "the call did not come to its end within 0.2 s",
+    )
+    assert deliveries(context) == []
+
+
+def test_the_command_line_names_a_webhook_that_is_not_there(
+    context: Context, here: Repository, room: Path
+) -> None:
+    with command_line(context, room) as windlass:
+        refused = windlass.run("webhook", "rotate", "dags", "--kind", "gitlab").exception
+
+    assert str(refused) == (
+        "CLI018 'dags' has no webhook of the kind gitlab Add one: windlass webhook add dags"
+    )

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -162,12 +163,18 @@ def _cells(text: str) -> int:
 
 
 def checkup_lines(found: Sequence[dict[str, Any]]) -> list[str]:
-    """What was looked at, a line each, and below it what to do where it is not ok."""
+    """What was looked at, a line each, and below it what to do where it is not ok, on as many lines
+    as it takes."""
     width = max((len(row["subject"]) for row in found), default=0)
+    room = max(40, shutil.get_terminal_size().columns - width - 14)
     lines = []
     for row in found:
         shape = _SHAPES.get(row["condition"], "○")
         lines.append(f"{shape} {row['condition']:<8} {row['subject']:<{width}}  {row['found']}")
         if row["remedy"] and row["condition"] != "ok":
-            lines.append(f"{'':{12 + width}} → {row['remedy']}")
+            parts = textwrap.wrap(
+                row["remedy"], room, break_long_words=False, break_on_hyphens=False
+            )
+            for mark, part in zip("→" + " " * len(parts), parts, strict=False):
+                lines.append(f"{'':{12 + width}} {mark} {part}")
     return lines

@@ -13,6 +13,7 @@ from windlass.domain.repository import Health, SyncState
 from windlass.entrypoints.cli.render import (
     age,
     badge,
+    checkup_lines,
     duration,
     finding_lines,
     print_json,
@@ -193,3 +194,20 @@ def test_json_for_programs_shows_controls_as_escapes(capsys: pytest.CaptureFixtu
     print_json({"é": "\x1b\x7f\x9b\u202e"})
 
     assert capsys.readouterr().out == '{\n  "é": "\\u001b\\u007f\\u009b\\u202e"\n}\n'
+
+
+def test_what_to_do_takes_as_many_lines_as_it_needs() -> None:
+    row = {
+        "condition": "warning",
+        "subject": "backup",
+        "found": "none is there",
+        "remedy": "Make one, or let a worker make it at night "
+        "(WINDLASS_BACKUP_KEEP): windlass backup",
+    }
+
+    assert checkup_lines([row]) == [
+        "▲ warning  backup  none is there",
+        "                   → Make one, or let a worker make it at",
+        "                     night (WINDLASS_BACKUP_KEEP): windlass",
+        "                     backup",
+    ]
