@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance.conftest import Team
 from tests.waiting import wait_until
 from windlass.entrypoints.demo.questions import DemoAirflow
 from windlass.entrypoints.demo.stage import USER, Clone, Stage
@@ -80,3 +81,29 @@ def test_a_hundred_ids_that_two_repositories_want_at_once_have_one_owner_each(
         belongs = f"belongs to the repository {winner.name!r} (its file race.py)"
         assert told == {f"the dag_id {dag_id!r} {belongs}" for dag_id in wanted}
     assert won[0] == "race-alpha"  # both were new: the lower name has them, whoever is quicker
+
+
+MADE = """\
+from airflow.sdk import DAG
+for number in (1, 2):
+    dag_id = f"made_{number}"
+    globals()[dag_id] = DAG(dag_id, schedule=None)
+"""
+
+
+def test_ids_that_a_file_builds_belong_to_who_declared_their_prefix(
+    stage: Stage, airflow: DemoAirflow
+) -> None:
+    owner = Team(stage, "prefix-owner", {"made.py": MADE}, dag_id_prefixes=["made_"])
+    other = Racer(stage, "prefix-other")
+    text = "from airflow.sdk import DAG\ndag = DAG('made_3', schedule=None)\n"
+    other.sha = other.clone.commit_and_push("first", {"three.py": text})
+    other.register()
+
+    wait_until(lambda: other.state() == "denied", "what begins with the prefix is denied")
+
+    assert {dag.dag_id for dag in airflow.list_dags(owner.bundle)} == {"made_1", "made_2"}
+    assert [finding["message"] for finding in other.status["findings"]] == [
+        "the dag_id 'made_3' belongs to the repository 'prefix-owner', whose option "
+        "dag_id_prefixes has 'made_'"
+    ]
