@@ -56,9 +56,9 @@ class CommandLine:
     def run(self, *arguments: str, stdin: str | None = None) -> Result:
         return CliRunner().invoke(app, arguments, input=stdin, env=self._env)
 
-    def say(self, *arguments: str) -> list[str]:
+    def say(self, *arguments: str, stdin: str | None = None) -> list[str]:
         """The lines that a command prints, which must succeed."""
-        result = self.run(*arguments)
+        result = self.run(*arguments, stdin=stdin)
         if result.exception:
             raise result.exception
         return result.stdout.splitlines()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import PASSWORD, Origin, run_sync, status_of
+from tests.integration.conftest import PASSWORD, Origin, register, run_sync, status_of
 from tests.integration.serving import command_line
 from windlass.database.repositories import list_repositories
 from windlass.domain.errors import Invalid
@@ -104,3 +104,40 @@ def test_what_makes_no_sense_is_told(
 
     assert isinstance(refused.exception, Invalid)
     assert str(refused.exception) == words
+
+
+def test_what_is_served_goes_back_to_airflows_own_bundles_and_is_read_again(
+    context: Context, origin: Origin, registration: Registration, room: Path
+) -> None:
+    origin.push("first", {"dags/orders.py": DAG})
+    register(context, registration, path="dags", sync_interval="30s")
+    origin.git("tag", "v1")
+    origin.git("push", "--quiet", "origin", "v1")
+    register(context, registration, name="tagged", tag_pattern="v*")
+
+    with command_line(context, room) as windlass:
+        one = windlass.run("repo", "export", "dags", "--git-dag-bundle")
+        everything = windlass.run("repo", "export", "--all", "--git-dag-bundle")
+        again = windlass.say("repo", "adopt", "-", stdin=one.stdout)
+
+    bundle = {
+        "name": "dags",
+        "classpath": "airflow.providers.git.bundles.git.GitDagBundle",
+        "kwargs": {
+            "repo_url": origin.url,
+            "tracking_ref": "main",
+            "subdir": "dags",
+            "refresh_interval": 30,
+        },
+    }
+    assert (one.exit_code, json.loads(one.stdout)) == (0, [bundle])
+    assert (everything.exit_code, json.loads(everything.stdout)) == (1, [bundle])
+    assert everything.stderr.startswith("✕ tagged follows a pattern of tags: a bundle cannot")
+    assert again[4:10] == [
+        "  - name: dags",
+        f"    url: {origin.url}",
+        "    branch: main",
+        "    path: dags",
+        "    environment: default",
+        "    sync_interval: 30s",
+    ]

@@ -64,6 +64,12 @@ def export(
     every: Annotated[
         bool, typer.Option("--all", help="Everything, as a whole file with its environments.")
     ] = False,
+    git_dag_bundle: Annotated[
+        bool,
+        typer.Option(
+            "--git-dag-bundle", help="As Airflow's dag_bundle_config_list, to do without Windlass."
+        ),
+    ] = False,
 ) -> None:
     """Print repositories as text for windlass.yaml.
 
@@ -73,8 +79,27 @@ def export(
 
     if every == bool(names):
         raise Invalid("CLI011", "give names or --all", "windlass repo export NAME…")
+    if git_dag_bundle:
+        _export_bundles(names)
+        return
     query = urlencode([("name", name) for name in names or []])
     say(Client().get(f"/api/v1/declaration/export?{query}")["text"].rstrip("\n"))
+
+
+def _export_bundles(names: list[str] | None) -> None:
+    from windlass.compiler.adoption.leave import bundle_of
+    from windlass.entrypoints.cli.client import ROOT, Client, address_of
+
+    client = Client()
+    wanted = client.get(ROOT) if names is None else [client.get(address_of(n)) for n in names]
+    found = [(one["name"], bundle_of(one)) for one in wanted]
+    print_json([bundle for _, bundle in found if bundle is not None])
+    for name, bundle in found:
+        if bundle is None:
+            say(f"✕ {name} follows a pattern of tags: a bundle cannot", err=True)
+    say("A private one needs its git_conn_id too: windlass credential publish NAME", err=True)
+    if any(bundle is None for _, bundle in found):
+        raise typer.Exit(EXIT_FAILED)
 
 
 @app.command(epilog="Example: windlass repo show team-dags")
