@@ -62,6 +62,9 @@ class Remembering(dict[str, Imported]):
     def find(self, keys: Any) -> Mapping[str, Imported]:
         return {key: self[key] for key in keys if key in self}
 
+    def find_whole(self, keys: Any) -> Mapping[str, Imported]:
+        return self.find(keys)
+
     def keep(self, results: Mapping[str, Imported]) -> None:
         self.kept += len(results)
         for key, one in results.items():

@@ -33,6 +33,19 @@ def find_imports(connection: Connection, keys: Iterable[str]) -> dict[str, Impor
     }
 
 
+def find_whole_imports(connection: Connection, keys: Iterable[str]) -> dict[str, Imported]:
+    """As `find_imports`, with the serialised DAGs."""
+    text_array: Any = ARRAY(sa.Text)
+    columns = t.imported_file.c
+    query = sa.select(columns.key, columns.result, columns.dags).where(
+        columns.key == sa.func.any(sa.literal([*keys], text_array))
+    )
+    return {
+        row.key: Imported.from_json(json.loads(zlib.decompress(row.result)), row.dags)
+        for row in connection.execute(query)
+    }
+
+
 def keep_imports(connection: Connection, results: Mapping[str, Imported]) -> None:
     """Keep results by key, in the place of older ones."""
     rows = [

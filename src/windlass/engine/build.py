@@ -116,13 +116,16 @@ def import_tree(imports: Imports, rules: Rules, source: Source, built: Build) ->
     imports = replace(imports, budget_s=rules.policy.require.import_seconds)
 
     def contents(entries: list[FileEntry]) -> Mapping[str, bytes]:
-        return _contents(source, built.fresh, entries)
+        return contents_of(source, built.fresh, entries)
 
     def reimport(tree: Artifact, content: FindContent) -> ImportedTree:
         def others(entries: list[FileEntry]) -> Mapping[str, bytes]:
             own = [entry for entry in entries if built.artifact.files.get(entry.path) == entry]
             kept = {e.digest: content(e) for e in entries if e not in own}
-            return {**_contents(source, built.fresh, own), **{d: c or b"" for d, c in kept.items()}}
+            return {
+                **contents_of(source, built.fresh, own),
+                **{d: c or b"" for d, c in kept.items()},
+            }
 
         return imports.of(tree, (), others)
 
@@ -153,7 +156,7 @@ def unimported(error: EngineFailed) -> Finding:
     return Finding("IMP010", Severity.CRITICAL, FindingType.IMPORT, "", error.message, error.hint)
 
 
-def _contents(
+def contents_of(
     source: Source, fresh: Mapping[str, bytes], entries: list[FileEntry]
 ) -> dict[str, bytes]:
     """The content of files of the tree, by digest."""

@@ -21,7 +21,13 @@ from windlass.credentials.vaults import Vaults
 from windlass.database.artifacts import get_artifact
 from windlass.database.connection import Database
 from windlass.database.history import record_event
-from windlass.database.imports import find_imports, find_tested, keep_imports, keep_tested
+from windlass.database.imports import (
+    find_imports,
+    find_tested,
+    find_whole_imports,
+    keep_imports,
+    keep_tested,
+)
 from windlass.database.jobs import Jobs
 from windlass.domain.artifact import EMPTY, Artifact
 from windlass.domain.digest import digest_json
@@ -102,6 +108,10 @@ class KeepInDatabase:
     def find(self, keys: Iterable[str]) -> Mapping[str, Imported]:
         with self.database.transaction() as connection:
             return find_imports(connection, keys)
+
+    def find_whole(self, keys: Iterable[str]) -> Mapping[str, Imported]:
+        with self.database.transaction() as connection:
+            return find_whole_imports(connection, keys)
 
     def keep(self, results: Mapping[str, Imported]) -> None:
         with self.database.transaction() as connection:

@@ -33,6 +33,9 @@ class Keep(Protocol):
     def find(self, keys: Iterable[str]) -> Mapping[str, Imported]:
         """What was kept under these keys, without the serialised DAGs."""
 
+    def find_whole(self, keys: Iterable[str]) -> Mapping[str, Imported]:
+        """The same, with the serialised DAGs."""
+
     def keep(self, results: Mapping[str, Imported]) -> None:
         """Keep results by key; a newer one takes the place of an older one."""
 
@@ -41,6 +44,9 @@ class KeepNothing:
     """Results are gone with the process."""
 
     def find(self, keys: Iterable[str]) -> Mapping[str, Imported]:  # noqa: ARG002
+        return {}
+
+    def find_whole(self, keys: Iterable[str]) -> Mapping[str, Imported]:  # noqa: ARG002
         return {}
 
     def keep(self, results: Mapping[str, Imported]) -> None:
@@ -95,7 +101,8 @@ class Imports:
 
     `repository` tells its trees from those of others; `inventory` says what its environment has,
     and what imports are answered; `read_ignores` says which files Airflow passes over. `budget_s`
-    is how long importing a file may take by the release policy, 0 for any time.
+    is how long importing a file may take by the release policy, 0 for any time. Files of `skip` are
+    not imported: nobody asks about them.
     """
 
     importer: Importer | None
@@ -106,6 +113,7 @@ class Imports:
     read_ignores: ReadIgnores = read_globs
     because: str = ""
     budget_s: float = 0
+    skip: frozenset[str] = frozenset()
 
     @property
     def reason_against(self) -> str:
@@ -139,7 +147,7 @@ class Imports:
         if reason or self.importer is None:
             return ImportedTree(without_imports(artifact), (), ImportNote(because=reason))
         self.importer.check()
-        passed_over = {*denied, *self.read_ignores(artifact).hidden}
+        passed_over = {*denied, *self.skip, *self.read_ignores(artifact).hidden}
         paths = [path for path in artifact.dag_files if path not in passed_over]
         values = self.inventory.declared.sandbox_values
         tree = (self.repository, self.state, digest_json(values))
@@ -159,6 +167,37 @@ class Imports:
         self.memory.put(tree, _Known(artifact, slim, told))
         findings = tuple(finding for one in told.values() for finding in one.shown)
         return ImportedTree(_with_imported(artifact, results), findings, _note(results, len(new)))
+
+    def whole(
+        self, artifact: Artifact, paths: Iterable[str], contents: Contents, *, keep: bool = True
+    ) -> dict[str, Imported]:
+        """What importing these files of a tree gives, with the serialised DAGs; by what is kept,
+        where that is true of this tree. Empty where nothing is imported, and of those of `skip`
+        only what is kept.
+
+        `keep` False keeps nothing that is new, so that it takes no newer result's place. Raises as
+        `of` does.
+        """
+        if self.reason_against or self.importer is None:
+            return {}
+        self.importer.check()
+        keys = self._keys([artifact.files[path] for path in paths])
+        view, found = Surroundings(artifact), self.keep.find_whole(keys.values())
+        results = {
+            path: one
+            for path, key in keys.items()
+            if (one := found.get(key)) and self._is_good(one) and view.has(one.needs or {})
+        }
+        new = [path for path in keys if path not in results and path not in self.skip]
+        if new:
+            with self.importer.stage(self.repository) as stage:
+                stage.become(artifact, contents)
+                made = self.importer.run(stage, new, self.inventory.declared.sandbox_values)
+            results |= made
+            if keep:
+                good = {path: one for path, one in made.items() if one.needs is not None}
+                self.keep.keep({keys[path]: one for path, one in good.items()})
+        return results
 
     def _kept(self, artifact: Artifact, keys: Mapping[str, str]) -> Mapping[str, Imported]:
         """What was kept of these files (path → key) and is true of this tree still."""

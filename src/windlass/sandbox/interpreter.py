@@ -13,7 +13,7 @@ from pathlib import Path
 from windlass.domain.digest import digest_json
 from windlass.domain.errors import Invalid
 
-IMPORT_VERSION = 2
+IMPORT_VERSION = 3
 """Raised whenever the same import could be told differently: remembered results then lapse."""
 _SCRIPT = """
 import importlib.metadata, json, os, platform, sys

@@ -114,7 +114,7 @@ def check(
     known = _read_baseline(baseline, may_be_missing=write_baseline)
     name = repository or path.resolve().name
     rules = Rules(
-        _read_policy(policy),
+        read_policy_file(policy),
         Options(verdict_mode=VerdictMode(mode), tests=tests, tests_limit_s=tests_limit),
         waivers=_read_waivers(waivers, name),
         whose=Whose(name, namespace),
@@ -201,7 +201,8 @@ def _origin(tree: "WorkingTree") -> "Origin | None":
     return Origin(url, head[0], head[2])
 
 
-def _read_policy(path: Path | None) -> "Policy":
+def read_policy_file(path: Path | None) -> "Policy":
+    """The release policy of a file; the built-in one for None. Raises Invalid CLI016."""
     from windlass.compiler.policy import read_policy
     from windlass.domain.policy import Policy
     from windlass.entrypoints.cli.render import finding_lines

@@ -28,6 +28,7 @@ from windlass.entrypoints.cli import (
     lifecycle,
     looks,
     operate,
+    plan,
     policy,
     release,
     repo,
@@ -75,6 +76,7 @@ app.command(epilog="Example: WINDLASS_DATABASE_URL=postgresql://… windlass api
 app.command(epilog="Example: WINDLASS_DATABASE_URL=postgresql://… windlass worker")(operate.worker)
 app.command(epilog="Example: windlass check dags --format sarif --out windlass.sarif")(check.check)
 app.command("compile", epilog="Example: windlass compile . --check")(compile_command.compile_)
+app.command(epilog="Example: windlass plan origin/main HEAD dags")(plan.plan)
 app.command(epilog="Example: windlass doctor --output json")(doctor.doctor)
 app.command(epilog="Example: windlass backup --passphrase-file phrase")(backup.backup)
 app.command(epilog="Example: windlass restore windlass-20261121T020000Z.tar")(backup.restore)

@@ -43,7 +43,7 @@ def as_html(subject: Subject) -> str:
     more = len(subject.report.issues) - len(issues)
     left = f"<p>And {more:,} more, less severe.</p>" if more else ""
     title = f"Windlass: {_text(subject.name)}"
-    return _page(
+    return page(
         title,
         f"<p>{_text(outcome(subject))}</p>{_undeployed(subject)}"
         f'<p class="quiet">{_text(looked_at(subject))}</p>\n{"".join(parts)}{left}',
@@ -61,7 +61,7 @@ def rule_html(rule: Rule) -> str:
         "Who may let it pass": f"<p>{_text(waiving_text(rule))}</p>",
     }
     what = f'<p class="quiet">Severity {rule.severity}, type {rule.type}.</p>'
-    return _page(title, what + "".join(f"<h2>{head}</h2>{text}" for head, text in parts.items()))
+    return page(title, what + "".join(f"<h2>{head}</h2>{text}" for head, text in parts.items()))
 
 
 def _examples(files: Files) -> str:
@@ -75,11 +75,12 @@ def _shown(content: str | bytes) -> str:
     return content if isinstance(content, str) else content[:12].hex(" ") + " …"
 
 
-def _page(title: str, body: str) -> str:
+def page(title: str, body: str, *, more_style: str = "") -> str:
+    """A page of its own; title, body and style are HTML and CSS already."""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{_STYLE}</style></head>\n<body><main><h1>{title}</h1>"
+        f"<title>{title}</title><style>{_STYLE}{more_style}</style></head>\n<body><main><h1>{title}</h1>"
         f"{body}</main></body></html>\n"
     )
 

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from windlass.domain.serialized import EXTRA
 from windlass.sandbox.inside import uses
 from windlass.sandbox.inside.watching import Watch
 
@@ -185,7 +186,8 @@ class Airflow:
             line = _line_in(frames, tree)
             try:
                 own = next((number for name, number in frames if name == path), 1)
-                dags.append([dag_id, self.serialize(dag), uses.facts_of(dag, own)])
+                stored = {**self.serialize(dag), EXTRA: {"tasks": uses.extras_of(dag)}}
+                dags.append([dag_id, stored, uses.facts_of(dag, own)])
             except Exception as error:  # noqa: BLE001  # Airflow's own, of many kinds
                 failed.append(
                     {

@@ -9,16 +9,19 @@ import inspect
 import sys
 import types
 from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
 from windlass.domain.jinja import names_in_jinja
+from windlass.domain.masking import masked
 
 _MAX_USES = 300
 _MAX_LOOKS = 20_000
 _MAX_NAME = 250
 _MAX_WORDS = 200
 _MAX_FRAMES = 50
+_MAX_SHOWN = 4000
 _MAX_TEXTS = 2000
 _MAX_TEXT = 200_000
 _DEFAULT_OWNER = "airflow"  # [operators] default_owner
@@ -111,6 +114,54 @@ def operators_of(dags: Iterable[Any]) -> list[str]:
 def _some(words: Iterable[Any]) -> list[str]:
     """As many as an answer may hold, in order."""
     return sorted({str(word)[:_MAX_NAME] for word in words})[:_MAX_WORDS]
+
+
+def extras_of(dag: Any) -> dict[str, Any]:
+    """What Airflow does not store of the tasks of a DAG, by task_id: the arguments that are neither
+    templates nor those of every operator, and the connections, variables and pools they name."""
+    return {str(task.task_id)[:_MAX_NAME]: _extra(task) for task in _tasks(dag)}
+
+
+def _extra(task: Any) -> dict[str, Any]:
+    try:
+        given = getattr(task, "_BaseOperator__init_kwargs", None) or {}
+        kind: Any = type(task)
+        known = {*map(str, getattr(task, "template_fields", ())), *_common_arguments(kind)}
+        own = {str(name)[:_MAX_NAME]: value for name, value in given.items() if name not in known}
+        uses = sorted({(kind, name) for kind, name, _ in islice(_names(task), _MAX_LOOKS)})
+        arguments = {name: _shown(name, value) for name, value in islice(own.items(), _MAX_WORDS)}
+        if (called := given.get("python_callable")) is not None:  # as 3.x stores it
+            arguments["python_callable_name"] = _shown("", called)
+        return {"arguments": arguments, "uses": [[*one] for one in uses[:_MAX_USES]]}
+    except Exception:  # noqa: BLE001  # a task of a class of its own
+        return {}
+
+
+@functools.lru_cache(500)
+def _common_arguments(kind: Any) -> frozenset[str]:
+    """What every operator takes, which Airflow stores."""
+    found = {"dag", "task_group", "default_args", "python_callable"}
+    for one in kind.__mro__:
+        if one.__name__ in ("BaseOperator", "AbstractOperator"):
+            found |= set(inspect.signature(one.__init__).parameters)
+    return frozenset(found)
+
+
+def _shown(name: str, value: Any, depth: int = 0) -> Any:
+    """An argument as plain data; of what is none, its class or its name. Never a secret."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return masked(name, value[:_MAX_SHOWN])
+    if depth < 5 and isinstance(value, dict):
+        items = islice(value.items(), _MAX_WORDS)
+        return {str(key)[:_MAX_NAME]: _shown(str(key), one, depth + 1) for key, one in items}
+    if depth < 5 and isinstance(value, list | tuple):
+        return [_shown(name, one, depth + 1) for one in value[:_MAX_WORDS]]
+    if isinstance(value, timedelta | datetime):
+        return str(value)
+    called = getattr(value, "__qualname__", None)
+    return called if isinstance(called, str) else type(value).__qualname__
 
 
 def uses_of(dags: Iterable[Any], noted: Tasks) -> list[list[Any]]:
