@@ -92,7 +92,7 @@ PREFIXES = {
     "LINT": "ruff itself.",
     "ORG": "The origin, which gives releases to Airflow hosts over HTTP.",
     "PIPE": "Pipelines: YAML documents that are compiled to DAG files.",
-    "PLAN": "Plans: what a change will do, and approving by one",
+    "PLAN": "Plans: what a change will do, and what an approval of one refuses.",
     "PKG": "Dependencies: what files import, and what requirements ask for.",
     "PG": "The PostgreSQL that Windlass runs itself.",
     "POD": "Pods: templates and overrides that Kubernetes would refuse, or that are dangerous.",
