@@ -136,6 +136,18 @@ def find_current(connection: Connection, repository_id: RepositoryId) -> Release
     return _release(row) if row else None
 
 
+def list_current(connection: Connection, environment: str) -> list[tuple[RepositoryId, Release]]:
+    """The release that each repository of an environment has deployed."""
+    query = (
+        sa.select(t.release)
+        .join(t.bundle, t.bundle.c.release_id == t.release.c.id)
+        .join(t.environment, t.environment.c.id == t.bundle.c.environment_id)
+        .where(t.environment.c.name == environment)
+        .order_by(t.release.c.repository_id)
+    )
+    return [(RepositoryId(r.repository_id), _release(r)) for r in connection.execute(query)]
+
+
 def get_release(
     connection: Connection, repository_id: RepositoryId, release_id: ReleaseId
 ) -> Release:

@@ -25,7 +25,7 @@ DELIVERY_AGE = timedelta(days=30)
 
 Forget = Callable[[Connection, timedelta, int], int]
 _r, _v, _b, _d = t.release.c, t.verdict.c, t.bundle.c, t.deployment.c
-_a, _h = t.approval.c, t.hold.c
+_a, _h, _p = t.approval.c, t.hold.c, t.plan.c
 
 
 def forget_events(connection: Connection, age: timedelta, limit: int) -> int:
@@ -41,7 +41,7 @@ def forget_events(connection: Connection, age: timedelta, limit: int) -> int:
 
 
 def forget_releases(connection: Connection, age: timedelta, limit: int) -> int:
-    """Releases that left the store, with their deployments and approvals."""
+    """Releases that left the store, with their deployments, approvals and plans."""
     copy = t.release.alias("copy")
     is_copied = sa.exists().where(copy.c.content_of == _r.id)
     query = (
@@ -61,7 +61,7 @@ def forget_releases(connection: Connection, age: timedelta, limit: int) -> int:
     for table, column in ((t.approval, "base_release_id"), (t.deployment, "replaces")):
         query_of = sa.update(table).where(table.c[column].in_(ids))
         connection.execute(query_of.values({column: None}))
-    for column_of in (_a.release_id, _d.release_id, _r.id):
+    for column_of in (_p.release_id, _a.release_id, _d.release_id, _r.id):
         connection.execute(sa.delete(column_of.table).where(column_of.in_(ids)))
     return len(ids)
 

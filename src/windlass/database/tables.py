@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-SCHEMA_VERSION = "0013"
+SCHEMA_VERSION = "0018"
 """The newest migration; a test holds it to that."""
 
 metadata = MetaData(
@@ -442,6 +442,19 @@ approval = Table(
     # When it was told that it waits for long.
     _at("told_at"),
     CheckConstraint("state IN ('waiting', 'approved', 'rejected', 'superseded')", name="state"),
+)
+
+plan = Table(
+    "plan",
+    metadata,
+    # What a release that waits for approval would change when it was proposed: one for each.
+    _id(),
+    Column("repository_id", ForeignKey("repository.id"), nullable=False, index=True),
+    Column("release_id", ForeignKey("release.id"), nullable=False, unique=True),
+    # domain.plan.Plan: its digest, which people quote, and the rest as compressed JSON.
+    Column("digest", Text, nullable=False, index=True),
+    Column("content", LargeBinary, nullable=False),
+    _at("created_at", nullable=False),
 )
 
 measure = Table(

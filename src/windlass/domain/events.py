@@ -46,6 +46,7 @@ class Event(StrEnum):
     HOLD_EXPIRED = "hold:expired"  # it lasts longer than it was meant to, and goes on
     HOLD_ENDED = "hold:ended"  # by a person, or by the new head that it waited for
     RELEASE_PROPOSED = "release:proposed"  # written; it waits for approval
+    PLAN_FAILED = "plan:failed"  # of what waits for approval; the next sync tries again
     RELEASE_APPROVED = "release:approved"
     RELEASE_REJECTED = "release:rejected"
     RELEASE_SUPERSEDED = "release:superseded"  # what its approval was asked about has changed

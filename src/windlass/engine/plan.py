@@ -106,13 +106,13 @@ class Planner:
     def plan(self, base: Source | None, head: Source, elsewhere: Elsewhere | None = None) -> Plan:
         """The plan from one source to another; None: from nothing. Raises as `read_tree` and
         `Imports.of` do."""
-        before = self._read(base) if base is not None else Build(EMPTY, ())
+        before = self.read(base) if base is not None else Build(EMPTY, ())
         memory = Memory.of(before.findings)
-        after = self._read(head, before.artifact, memory)
+        after = self.read(head, before.artifact, memory)
         changes = content_changes(before.artifact, after.artifact)
         touched = changes.added | changes.removed | changes.modified
         old, new = (
-            self._side(source, built, self._skipped(built.artifact, touched))
+            self.side(source, built, self._skipped(built.artifact, touched))
             for source, built in ((base, before), (head, after))
         )
         return plan_sides(self.imports, old, new, elsewhere)
@@ -124,7 +124,8 @@ class Planner:
         if self.imports.importer is not None:
             self.imports.importer.close()
 
-    def _read(self, source: Source, base: Artifact = EMPTY, memory: Memory = NO_MEMORY) -> Build:
+    def read(self, source: Source, base: Artifact = EMPTY, memory: Memory = NO_MEMORY) -> Build:
+        """A source as `read_tree` has it, compared with what is known of `base`."""
         families = families_for(self.rules.options)
         return read_tree(self.checker, source, families, base, memory, pipelines=self.pipelines)
 
@@ -134,7 +135,8 @@ class Planner:
             return frozenset()
         return frozenset(artifact.dag_files.keys() - dag_files_touched(artifact, touched))
 
-    def _side(self, source: Source | None, built: Build, skip: frozenset[str]) -> Side:
+    def side(self, source: Source | None, built: Build, skip: frozenset[str] = frozenset()) -> Side:
+        """One side of a plan: imported but for `skip`, and judged as a first revision is."""
         if source is None:
             return Side(Tree(built.artifact, lambda _: {}), Report(True, True, ()))
         rules, imports = self.rules, replace(self.imports, skip=skip)

@@ -34,6 +34,7 @@ from windlass.engine.context import Context, tell
 from windlass.engine.gate import decide_build
 from windlass.engine.last_good import find_last_good
 from windlass.engine.moves import waits_for_runs
+from windlass.engine.plan_release import plan_waiting
 from windlass.engine.publish import deploy, prepare
 from windlass.engine.supersede import supersede, supersede_moved, what_changed
 from windlass.engine.testing import build_and_test
@@ -48,8 +49,8 @@ def propose(
     *,
     content: ContentSource,
 ) -> None:
-    """Ask for approval of an allowed artifact, unless the same was asked already. The sync is
-    settled either way."""
+    """Ask for approval of an allowed artifact, with a plan, unless the same was asked already. The
+    sync is settled either way."""
     repository, sha = lease.repository, revision.sha
     with context.database.transaction() as connection:
         hold_lease(connection, lease)
@@ -61,7 +62,11 @@ def propose(
             settle(connection, lease, sha, inputs, held_reason=answer or None)
             if answer:
                 tell(connection, Event.REVISION_HELD, repository, revision=sha, reason=answer)
-            return
+            asked = _find_asked(connection, repository, artifact.digest)
+    if answer is not None:
+        if asked is not None:
+            plan_waiting(context, repository, asked, current)
+        return
 
     def ask(connection: Connection, release: Release) -> None:
         policy = context.ruling_of(repository, connection).digest
@@ -77,7 +82,8 @@ def propose(
         settle(connection, lease, sha, context.inputs_of(repository, connection))
 
     cause = Cause("windlass", f"push: {revision.subject}")
-    prepare(context, lease, verdict, artifact, sha, content=content, cause=cause, also=ask)
+    made = prepare(context, lease, verdict, artifact, sha, content=content, cause=cause, also=ask)
+    plan_waiting(context, repository, made, current)
 
 
 def withdraw(context: Context, lease: Lease, revision: CommitSha, denied: Denied) -> None:
@@ -146,6 +152,14 @@ def _find_answer(
         return None
     who = f"rejected by {rejected.decided_by}: {rejected.reason}"
     return f"its content is that of release #{rejected.release_id}, {who}"
+
+
+def _find_asked(connection: Connection, repository: Repository, digest: str) -> Release | None:
+    """The release with this content that waits."""
+    for one in list_waiting(connection, repository.id):
+        if one.artifact_digest == digest:
+            return get_release(connection, repository.id, one.approval.release_id)
+    return None
 
 
 def _deploy(

@@ -1,5 +1,7 @@
 """What people decide about releases that wait for approval (docs/decisions/0012)."""
 
+from typing import Any
+
 from sqlalchemy.engine import Connection
 
 from windlass.database.approvals import (
@@ -25,6 +27,7 @@ from windlass.domain.release import Release, ReleaseId
 from windlass.domain.repository import Repository
 from windlass.engine.audit import audited
 from windlass.engine.context import Context, tell
+from windlass.engine.plan_binding import refuse_other_plan
 from windlass.engine.stock import AT_APPROVAL_S, refresh
 from windlass.engine.supersede import supersede, what_changed
 from windlass.engine.workable import get_workable, is_suspended
@@ -34,9 +37,19 @@ OVERDUE_S = 24 * 3600.0
 _AT_A_TIME = 100
 
 
-def approve(context: Context, name: str, release_id: ReleaseId, *, reason: str, actor: str) -> None:
-    """Let a release be deployed, which follows at once.
+def approve(
+    context: Context,
+    name: str,
+    release_id: ReleaseId,
+    *,
+    reason: str,
+    actor: str,
+    plan: str | None = None,
+) -> None:
+    """Let a release be deployed, which follows at once; by the `plan` that somebody has seen, or
+    the first digits of its digest.
 
+    Raises Conflict PLAN006 where the release has another plan, PLAN007 where it has none.
     Raises Conflict REL010 where it does not wait, HOLD004 where the repository is held, REL011
     where what it was asked about has changed (it is superseded then), and Forbidden REL012 where
     its author may not approve it. What Airflow has is asked again first.
@@ -52,13 +65,17 @@ def approve(context: Context, name: str, release_id: ReleaseId, *, reason: str, 
         approval = _get_waiting(connection, name, release_id)
         _refuse_while_stopped(connection, repository)
         _refuse_author(connection, repository, release, actor)
+        if plan is not None:
+            refuse_other_plan(connection, repository, release, plan)
         current = find_current(connection, repository.id)
         changed = what_changed(connection, context, repository, release, current)
         if changed is not None:
             supersede(connection, repository, approval, changed)
             context.jobs.defer_sync(connection, repository.id)
         else:
-            _decide(connection, repository, release, ApprovalState.APPROVED, actor, reason)
+            _decide(
+                connection, repository, release, ApprovalState.APPROVED, actor, reason, plan=plan
+            )
             context.jobs.defer_deploy(connection, repository.id, release=release_id)
     if changed is not None:
         raise Conflict(
@@ -150,6 +167,7 @@ def _decide(
     release: Release,
     state: ApprovalState,
     *by: str,
+    plan: str | None = None,
 ) -> None:
     actor, reason = by
     is_approved = state is ApprovalState.APPROVED
@@ -164,4 +182,5 @@ def _decide(
         reason=reason,
     )
     action = Action.RELEASE_APPROVED if is_approved else Action.RELEASE_REJECTED
-    audited(connection, actor, action, f"release/{repository.name}/{release.id}", reason=reason)
+    facts: dict[str, Any] = {"reason": reason} if plan is None else {"reason": reason, "plan": plan}
+    audited(connection, actor, action, f"release/{repository.name}/{release.id}", **facts)

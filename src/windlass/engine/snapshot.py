@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from windlass.domain.artifact import Artifact, Outline
-from windlass.domain.dag_shape import DagShape, Snapshot
+from windlass.domain.dag_shape import DagShape, Link, Snapshot
 from windlass.domain.imported import Imported, ImportStatus
 from windlass.domain.needs import Surroundings
-from windlass.domain.serialized import read_dag
+from windlass.domain.serialized import links_of, read_dag
 from windlass.engine.imports import Imports
 from windlass.sandbox.stage import Contents
 
@@ -61,6 +61,14 @@ def _same(base: Tree, head: Tree, known: Mapping[str, _File]) -> dict[str, _File
         elif one.result.needs is not None and view.has(one.result.needs):
             found[path] = one
     return found
+
+
+def links_in(one: Imported) -> dict[str, frozenset[Link]]:
+    """dag_id → what it waits for, of the DAGs of one import."""
+    if not one.serialized:
+        return {}
+    dags = json.loads(zlib.decompress(one.serialized))
+    return {dag_id: links_of(data)[1] for dag_id, data in dags.items()}
 
 
 def _files(

@@ -19,6 +19,7 @@ from windlass.git.lsrefs import HeadFinder
 from windlass.git.process import Access, GitFailed, GitTooLong, run_git
 from windlass.git.remotes import disk_refusal, fetch_blobs, fetch_head, mirror_refused
 
+_HASH = re.compile(r"[0-9a-f]{7,64}")
 _HEAD = "refs/windlass/head"
 _MADE = "refs/windlass/made"
 USED = "windlass-used"
@@ -125,6 +126,17 @@ class Mirror:
     def delete(self) -> None:
         """Remove it from this worker's disk; nothing is lost that the remote has."""
         shutil.rmtree(self.git_dir, ignore_errors=True)
+
+    def find_commit(self, name: str) -> CommitSha | None:
+        """The commit whose hash begins so, by 7 to 40 hex digits; None where there is none, or
+        more than one."""
+        if not _HASH.fullmatch(name):
+            return None
+        asked = ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"]
+        try:
+            return CommitSha(run_git(asked, git_dir=self.git_dir).decode().strip())
+        except GitFailed:
+            return None
 
     def describe(self, commit: str) -> Revision:
         """Sha, author, subject and time of a commit of the mirror."""

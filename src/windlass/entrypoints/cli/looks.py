@@ -1,6 +1,6 @@
 """`windlass release show` and `diff`."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -23,6 +23,7 @@ _FEW = 20
 def add_commands(app: typer.Typer) -> None:
     """Add the commands to `windlass release`."""
     app.command(epilog="Example: windlass release show team-dags 42")(show)
+    app.command(epilog="Example: windlass release plan team-dags 43 --format markdown")(plan)
     app.command(epilog="Example: windlass release diff team-dags 41 42")(diff)
 
 
@@ -56,6 +57,20 @@ def show(
         lines += ["", "Files"]
         lines += [f"  {one['mode']} {one['size_bytes']:>9} {one['path']}" for one in found["files"]]
     say("\n".join(lines))
+
+
+def plan(
+    name: Name,
+    release: Number,
+    form: Annotated[
+        Literal["text", "json", "markdown", "html"], typer.Option("--format", help="What to print.")
+    ] = "text",
+) -> None:
+    """Show what a release that waits for approval will change."""
+    from windlass.entrypoints.cli.client import Client, address_of
+    from windlass.entrypoints.reports.plan import render_plan
+
+    say(render_plan(form, Client().get(f"{address_of(name)}/releases/{release}/plan")))
 
 
 def diff(
@@ -100,7 +115,16 @@ def _head(name: str, found: dict[str, Any]) -> list[str]:
     if asked := found["approval"]:
         by = f" by {asked['decided_by']}: {asked['reason']}" if asked["decided_by"] else ""
         lines.append(f"Approval {asked['state']}{by}")
+    if found["plan"]:
+        seen = f"windlass release plan {name} {found['id']}"
+        lines.append(f"Plan     {found['plan']['digest'][:12]}: {_planned(found)}; see {seen}")
     return lines
+
+
+def _planned(found: dict[str, Any]) -> str:
+    counts = found["plan"]["summary"]
+    whats = ("added", "changed", "removed", "renamed", "unknown")
+    return ", ".join(f"{counts[w]} {w}" for w in whats if counts[w]) or "no DAG changes"
 
 
 def _way(found: dict[str, Any]) -> list[str]:

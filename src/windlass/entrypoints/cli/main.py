@@ -77,6 +77,7 @@ app.command(epilog="Example: WINDLASS_DATABASE_URL=postgresql://… windlass wor
 app.command(epilog="Example: windlass check dags --format sarif --out windlass.sarif")(check.check)
 app.command("compile", epilog="Example: windlass compile . --check")(compile_command.compile_)
 app.command(epilog="Example: windlass plan origin/main HEAD dags")(plan.plan)
+app.command(epilog='Example: windlass apply 5d1e0c2a77b1 --reason "reviewed"')(plan.apply)
 app.command(epilog="Example: windlass doctor --output json")(doctor.doctor)
 app.command(epilog="Example: windlass backup --passphrase-file phrase")(backup.backup)
 app.command(epilog="Example: windlass restore windlass-20261121T020000Z.tar")(backup.restore)

@@ -1,7 +1,7 @@
 """`windlass plan`: what a change will do, before it is merged."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -28,8 +28,9 @@ def plan(
         str | None, typer.Argument(metavar="BASE", help="The branch it will be merged into.")
     ] = None,
     head: Annotated[
-        str, typer.Argument(metavar="HEAD", help="The branch or commit with the change.")
-    ] = "HEAD",
+        str | None,
+        typer.Argument(metavar="HEAD", help="The branch or commit with the change. [HEAD]"),
+    ] = None,
     path: Annotated[
         Path,
         typer.Argument(
@@ -78,6 +79,14 @@ def plan(
     exact: Annotated[
         bool, typer.Option("--exact", help="Compare with BASE itself, not with where HEAD left it.")
     ] = False,
+    repository: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Ask the server: BASE and HEAD are releases (42) or commits that it fetched; left"
+            " out, what is deployed and the newest head.",
+        ),
+    ] = None,
     detailed_exitcode: Annotated[
         bool,
         typer.Option(
@@ -89,10 +98,15 @@ def plan(
     """Show what a change will do to DAGs, before it is merged. Needs no server.
 
     YAML pipelines are compiled, DAG files imported in the sandbox, on both sides. Nothing is
-    changed. What only Airflow knows, such as runs in flight, is said not to be known.
+    changed. What only Airflow knows, such as runs in flight, is said not to be known; with
+    --repository the server is asked, and it asks Airflow.
     """
     from windlass.entrypoints.reports.plan import render_plan
 
+    if repository is not None:
+        found = _ask_server(repository, base, head)
+        _print(render_plan, found, form, out, detailed=detailed_exitcode)
+        return
     if base is None:
         raise Invalid(
             "PLAN005", "there is no BASE to compare with", "Such as: windlass plan main HEAD"
@@ -100,14 +114,54 @@ def plan(
     planner = _planner(
         airflow_python, inventory, policy, whole=whole, cache=cache, no_import=no_import
     )
-    found = _plan_clone(planner, (base, head), path, exact=exact)
+    found = _plan_clone(planner, (base, head or "HEAD"), path, exact=exact)
+    _print(render_plan, found, form, out, detailed=detailed_exitcode)
+
+
+def _print(
+    render: Callable[[str, Mapping[str, Any]], str],
+    plan: Mapping[str, Any],
+    form: Format,
+    out: Path | None,
+    *,
+    detailed: bool,
+) -> None:
     if out is None:
-        say(render_plan(form, found))
+        say(render(form, plan))
     else:
-        write_file(out, render_plan(form, found) + "\n")
-        say(render_plan("text", found))
-    if detailed_exitcode:
-        raise typer.Exit(detailed_exit_code(found))
+        write_file(out, render(form, plan) + "\n")
+        say(render("text", plan))
+    if detailed:
+        raise typer.Exit(detailed_exit_code(plan))
+
+
+def _ask_server(repository: str, base: str | None, head: str | None) -> dict[str, Any]:
+    from windlass.entrypoints.cli.client import Client, address_of
+
+    body = {"base": base, "head": head}
+    found: dict[str, Any] = Client().post(f"{address_of(repository)}/plan", body)
+    return found
+
+
+def apply(
+    plan: Annotated[
+        str, typer.Argument(metavar="PLAN", help="Its digest, or the first digits that are shown.")
+    ],
+    reason: Annotated[str, typer.Option(help="Why; kept in the history.")],
+) -> None:
+    """Approve the release that a plan is of.
+
+    Only if nothing that the plan binds has moved: the content of the release, what it replaces, and
+    the release policy.
+    """
+    from urllib.parse import quote
+
+    from windlass.entrypoints.cli.client import Client
+
+    path = f"/api/v1/plans/{quote(plan.lower(), safe='')}/apply"
+    done = Client().post(path, {"reason": reason})
+    say(f"Approved: release #{done['id']} of {done['repository']} is being deployed.")
+    say(f"  See how far it is: windlass repo show {done['repository']}")
 
 
 def detailed_exit_code(plan: Mapping[str, Any]) -> int:

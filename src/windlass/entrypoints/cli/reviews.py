@@ -22,6 +22,10 @@ def approve(
     name: Name,
     release: Number,
     reason: Reason,
+    plan: Annotated[
+        str | None,
+        typer.Option(help="The digest of the plan that was looked at: no other is approved."),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until Airflow shows it.")] = False,
 ) -> None:
     """Deploy a release that waits for approval.
@@ -33,7 +37,8 @@ def approve(
 
     client = Client()
     failed_before = client.get(address_of(name))["failure"]
-    client.post(f"{address_of(name)}/releases/{release}/approve", {"reason": reason})
+    body = {"reason": reason, "plan": plan and plan.lower()}
+    client.post(f"{address_of(name)}/releases/{release}/approve", body)
     say(f"Approved: release #{release} of {name} is being deployed.")
     if not wait:
         say(f"  See how far it is: windlass repo show {name}")

@@ -52,6 +52,7 @@ from windlass.entrypoints.web.models import (
     SyncOut,
 )
 from windlass.entrypoints.web.parameters import Limit, Name
+from windlass.entrypoints.web.plans import add_plans, plans_router
 from windlass.entrypoints.web.policies import policies_router
 from windlass.entrypoints.web.reference import describe, reference_router
 from windlass.entrypoints.web.releases import add_releases
@@ -99,6 +100,7 @@ def create_api(
     api.include_router(explain_router(context, token))
     api.include_router(policies_router(context, token))
     api.include_router(reports_router(context, token))
+    api.include_router(plans_router(context, token))
     api.include_router(rules_router())
     api.include_router(webhooks_router(context, token))
     api.include_router(metrics_router(context.database, metrics_token))
@@ -206,6 +208,7 @@ def _repositories(context: Context, environment: str, sync_interval: str, token:
     add_reviews(router, context)
     add_releases(router, context)
     add_reports(router, context)
+    add_plans(router, context)
     add_trials(router, context)
     add_webhooks(router, context)
     return router

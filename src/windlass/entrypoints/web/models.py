@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, SecretStr, StringConstraints, Tag
 
 from windlass.database.history import PastEvent
 from windlass.database.holds import PastHold
@@ -365,6 +365,16 @@ class ReasonIn(Request):
     """Why something is done; kept in the history."""
 
     reason: Line
+
+
+PlanDigest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{7,64}$")]
+
+
+class ApprovalIn(ReasonIn):
+    """Why a release is approved, and the plan that was looked at: its digest, or the first seven
+    digits of it or more."""
+
+    plan: PlanDigest | None = None
 
 
 class HoldOut(BaseModel):

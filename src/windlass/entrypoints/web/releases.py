@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
+from windlass.database.plans import StoredPlan, find_plan
 from windlass.database.release_view import ReleaseView, Way, get_release_view
 from windlass.database.reports import find_findings_before
 from windlass.database.repositories import get_past_repository
@@ -85,10 +86,18 @@ class FileOut(BaseModel):
     size_bytes: int
 
 
+class PlannedOut(BaseModel):
+    """The plan of a release in short: its digest, and how many DAGs become what."""
+
+    digest: str
+    summary: dict[str, int]
+
+
 class ReleaseWholeOut(ReleaseOut):
     """A release with everything that is known of it. `findings_new` are the fingerprints of those
     that the release before it had not, `findings_gone` those that only that one had. `dags` maps
-    ids to their files; `files` has the first 20,000; `has_tree` false: its files left the store."""
+    ids to their files; `files` has the first 20,000; `has_tree` false: its files left the store.
+    `plan` null: nobody was asked, or it is still to be made."""
 
     artifact: str
     has_tree: bool
@@ -96,6 +105,7 @@ class ReleaseWholeOut(ReleaseOut):
     findings_new: list[str]
     findings_gone: list[FindingOut]
     approval: ApprovalOut | None
+    plan: PlannedOut | None
     deployment: DeploymentOut | None
     dags: dict[str, str]
     files: list[FileOut]
@@ -166,11 +176,12 @@ def add_releases(router: APIRouter, context: Context) -> None:
             view = get_release_view(connection, repository, ReleaseId(release))
             artifact = context.artifacts.get(connection, view.artifact_digest)
             before = find_findings_before(connection, repository.id, ReleaseId(release))
+            plan = find_plan(connection, ReleaseId(release))
         files = [
             FileOut(path=f.path, mode=f"{f.mode:04o}", digest=f.digest, size_bytes=f.size_bytes)
             for f in list(artifact.files.values())[:MAX_FILES]
         ]
-        return _whole(view, files_by_dag_id(artifact), files, before)
+        return _whole(view, files_by_dag_id(artifact), files, before, plan)
 
     @router.get("/{name}/diff")
     def diff(
@@ -187,6 +198,7 @@ def _whole(
     dags: dict[str, str],
     files: list[FileOut],
     before: tuple[Finding, ...],
+    plan: StoredPlan | None,
 ) -> ReleaseWholeOut:
     return ReleaseWholeOut(
         **ReleaseOut.of(view.release).model_dump(),
@@ -196,6 +208,7 @@ def _whole(
         findings_new=[finding.fingerprint for finding in new_among(view.findings, before)],
         findings_gone=[FindingOut.of(finding) for finding in new_among(before, view.findings)],
         approval=ApprovalOut.of(view.approval) if view.approval else None,
+        plan=PlannedOut(digest=plan.digest, summary=plan.content["summary"]) if plan else None,
         deployment=DeploymentOut.of(view.way) if view.way else None,
         dags=dags,
         files=files,
