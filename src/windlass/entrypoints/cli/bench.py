@@ -178,6 +178,36 @@ def gate(
         typer.echo(f"{name} is not in {peers}, so it was not measured: make peers")
 
 
+@app.command(epilog="Example: windlass bench plan --dags 2000")
+def plan(
+    dags: Annotated[int, typer.Option(min=20, max=49_000, help="DAG files.")] = 2000,
+    commits: Annotated[int, typer.Option(min=1, max=15, help="Commits of each kind.")] = 9,
+    airflow_python: Annotated[
+        Path | None, typer.Option(help="The python of an Airflow environment.")
+    ] = None,
+    output: Output = "text",
+) -> None:
+    """Measure plans of small commits in a large repository.
+
+    From what is known of the base to the plan, as a server makes it: the head is read, checked and
+    imported where it differs. Then the command as CI runs it, a process of its own, without and
+    with a folder that remembers imports.
+    """
+    from windlass.entrypoints.bench.plan import measure
+    from windlass.entrypoints.demo.airflow import find_airflow
+
+    found = measure(
+        dags=dags,
+        commits=commits,
+        python=find_airflow(airflow_python),
+        progress=lambda text: typer.echo(text, err=True),
+    )
+    if output == "json":
+        print_json(found)
+        return
+    _show(found)
+
+
 def _show(found: dict[str, Any]) -> None:
     typer.echo(", ".join(f"{key} {value}" for key, value in found["conditions"].items()))
     heads = ("CASE", "UNIT", "N", "MIN", "P50", "P90", "P95", "P99", "MAX")
