@@ -92,7 +92,7 @@ LOCAL = {
         "dag test",
         "bench poll",
         "bench gate",
-    "bench plan",
+        "bench plan",
         "bench live",
         "bench webhooks",
         "backup",
