@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from windlass.checks.aliases import imported_names
 from windlass.checks.module import Module
 from windlass.checks.reading import decorated_id, literal_id, means
 from windlass.domain.facts import DagFacts
@@ -23,7 +24,7 @@ def dag_facts(module: Module) -> tuple[DagFacts, ...]:
 
 def operators_of(module: Module) -> tuple[str, ...]:
     """The dotted names of the classes that a file calls, as it imports them, by name."""
-    bound, names = _bound_names(module), set[str]()
+    bound, names = imported_names(module), set[str]()
     for call in module.all(ast.Call):
         function = call.func
         if isinstance(function, ast.Attribute) and not function.attr[:1].isupper():
@@ -105,21 +106,6 @@ def _key(node: ast.expr | None) -> str:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     return "**"
-
-
-def _bound_names(module: Module) -> dict[str, str]:
-    """Local name → the dotted name that an import gives it."""
-    found: dict[str, str] = {}
-    for plain in module.all(ast.Import):
-        for alias in plain.names:
-            root = alias.name.partition(".")[0]
-            found[alias.asname or root] = alias.name if alias.asname else root
-    for node in module.all(ast.ImportFrom):
-        for alias in node.names:
-            found[alias.asname or alias.name] = (
-                f"{'.' * node.level}{node.module or ''}.{alias.name}"
-            )
-    return found
 
 
 def _dotted(func: ast.expr, bound: Mapping[str, str]) -> str | None:

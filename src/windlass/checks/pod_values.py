@@ -142,7 +142,8 @@ def read_python(node: ast.expr, names: Mapping[str, str], depth: int = 0) -> Val
         }
         return Value("map", *place, entries=entries, is_open=len(entries) < len(node.keys))
     model = model_of(node, names)
-    if isinstance(node, ast.Call) and model:
+    is_dict = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "dict"
+    if isinstance(node, ast.Call) and (model or is_dict):
         given = {
             key.arg: read_python(key.value, names, depth + 1) for key in node.keywords if key.arg
         }

@@ -20,6 +20,7 @@ from windlass.domain.nearest import suggest
 
 MAX_BYTES = 300_000
 _IS_POD = re.compile(rb"(?m)^kind:[ \t]*[\"']?Pod[\"']?[ \t]*(#.*)?\r?$")
+_MAY_BE_POD = re.compile(rb"\bkind[\"']?[ \t]{0,9}:[ \t]{0,9}[\"']?Pod\b")  # in braces, say
 _IS_TEMPLATE = re.compile(r"(?i)(pod|worker|executor)[^/]*templ|templ[^/]*pod|pod_?templates?/")
 _BASE = "base"
 # How KubernetesPodOperator calls parts of a pod; cncf.kubernetes 10.
@@ -43,9 +44,9 @@ _EXECUTOR_KEYS = ("pod_override", "pod_template_file")
 
 
 def is_pod_file(path: str, content: bytes) -> bool:
-    """Whether a file is YAML that says it is a pod."""
-    is_yaml = path.lower().endswith((".yaml", ".yml"))
-    return is_yaml and len(content) <= MAX_BYTES and _IS_POD.search(content) is not None
+    """Whether a file is YAML, or JSON, that may say it is a pod."""
+    is_yaml = path.lower().endswith((".yaml", ".yml", ".json"))
+    return is_yaml and len(content) <= MAX_BYTES and _MAY_BE_POD.search(content) is not None
 
 
 def check_pod_file(path: str, content: bytes) -> list[Finding]:
@@ -61,6 +62,8 @@ def check_pod_file(path: str, content: bytes) -> list[Finding]:
     except Unreadable as error:
         if b"{{" in content or b"{%" in content:
             return []  # a template of a template: only rendering it would tell
+        if not _IS_POD.search(content):
+            return []  # something else may be of that kind, deep in it
         at = Value("unknown", error.line, 1)
         flaws.append(
             Flaw(
@@ -145,6 +148,8 @@ def _code_flaws(module: Module, names: dict[str, str]) -> Iterator[Flaw]:
             yield from risk_flaws(value, model)
     for call in module.all(ast.Call):
         config = keyword(call, "executor_config")
+        if isinstance(config, ast.Name):
+            config = module.names.folder.expression(config.id)
         if config is not None:
             yield from _executor_flaws(config, names)
         if last_part(dotted(call.func, names).removesuffix(".partial")).startswith("KubernetesPod"):
