@@ -17,6 +17,7 @@ _SECRET_NAME = re.compile(
 )
 _NO_SECRET = re.compile(
     r"(?i)[<{$]|^(true|false|none|null|[0-9]{1,3}|.*change.?me.*|x+|\*+)$|^[/.]"
+    r"|^[a-z][a-z0-9+.-]{1,20}://[^@]*$"  # where it is: vault://etl/minio#secret_key
 )
 _HOST = {"hostNetwork": "network", "hostPID": "processes", "hostIPC": "shared memory"}
 
