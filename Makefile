@@ -39,10 +39,12 @@ lint: setup ## style, format, types, the direction of imports, and pins that sat
 bench: setup ## how long a push takes to become a release
 	@$(bin)/windlass bench sync
 
-peers: setup ## .venv-peers, with the scanners that `windlass bench gate` is measured beside
-	@$(bin)/uv venv --quiet --allow-existing --no-python-downloads --python $(bin)/python .venv-peers
-	@UV_SYSTEM_CERTS=$${UV_SYSTEM_CERTS:-1} $(bin)/uv pip sync --quiet --require-hashes \
-		--python .venv-peers/bin/python requirements/peers.txt
+peers: setup ## .venv-peers and .venv-peers3, with what `windlass bench gate` and `compile` are measured beside
+	@for name in peers peers3; do \
+		$(bin)/uv venv --quiet --allow-existing --no-python-downloads --python $(bin)/python .venv-$$name && \
+		UV_SYSTEM_CERTS=$${UV_SYSTEM_CERTS:-1} $(bin)/uv pip sync --quiet --require-hashes --compile-bytecode \
+			--python .venv-$$name/bin/python requirements/$$name.txt || exit 1; \
+	done
 
 docs: setup ## rewrite the pages of docs/ that are made from the code
 	@$(bin)/python scripts/generate_docs.py
@@ -52,6 +54,6 @@ lock: setup ## pin again what pyproject.toml and requirements/*.in ask for; UPGR
 	@sh scripts/setup $(if $(PYTHON),"$(PYTHON)")
 
 clean: ## remove the environments, caches and builds; what Windlass stored (.windlass) stays
-	@rm -rf .venv .venv-airflow .venv-peers .venv-providers2 .venv-providers3 .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	@rm -rf .venv .venv-airflow .venv-peers .venv-peers3 .venv-providers2 .venv-providers3 .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
 	@find . -name .git -prune -o -name .windlass -prune -o \
 		\( -name __pycache__ -o -name '*.egg-info' \) -prune -exec rm -rf {} +

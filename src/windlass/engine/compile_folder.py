@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from windlass.compiler.documents import MAX_BYTES
-from windlass.compiler.pipelines.tree import CompiledTree, compile_tree, source_in
+from windlass.compiler.pipelines.compile import compile_pipeline
+from windlass.compiler.pipelines.tree import Compile, CompiledTree, compile_tree, source_in
 from windlass.domain.errors import Invalid
 from windlass.domain.pipeline import SUFFIXES, Bindings, is_pipeline_path, output_path
 
@@ -25,13 +26,19 @@ class Differences:
         return bool(self.added or self.changed or self.removed)
 
 
-def compile_folder(root: Path, folders: tuple[str, ...], bindings: Bindings) -> CompiledTree:
-    """Compile what lies in `folders` below `root`; or `root` itself, where that is a file.
+def compile_folder(
+    root: Path,
+    folders: tuple[str, ...],
+    bindings: Bindings,
+    compile_one: Compile = compile_pipeline,
+) -> CompiledTree:
+    """Compile what lies in `folders` below `root`; or `root` itself, where that is a file. Each
+    document by `compile_one`.
 
     Raises Invalid CMP001 where there is no such folder, CMP002 where a file cannot be read.
     """
     if root.is_file():
-        return compile_tree([(root.name, _read(root))], bindings)
+        return compile_tree([(root.name, _read(root))], bindings, compile_one)
     missing = [folder for folder in folders if not (root / folder).is_dir()]
     if missing:
         raise Invalid(
@@ -40,7 +47,7 @@ def compile_folder(root: Path, folders: tuple[str, ...], bindings: Bindings) -> 
             "Name the DAG root, and with --pipelines the folders of it that hold pipelines.",
         )
     paths = _walk(root, folders)
-    return compile_tree(((path, _read(root / path)) for path in paths), bindings)
+    return compile_tree(((path, _read(root / path)) for path in paths), bindings, compile_one)
 
 
 def compare(tree: CompiledTree, root: Path, out: Path, folders: tuple[str, ...]) -> Differences:

@@ -208,6 +208,43 @@ def plan(
     _show(found)
 
 
+@app.command("compile", epilog="Example: make peers && windlass bench compile")
+def compile_(
+    pipelines: Annotated[int, typer.Option(min=1, max=5000, help="How many to compile.")] = 1000,
+    parsed: Annotated[int, typer.Option(min=1, max=5000, help="How many to parse.")] = 200,
+    rounds: Annotated[int, typer.Option(min=1, max=100, help="How often.")] = 3,
+    peers: Annotated[
+        Path, typer.Option(help="An environment with Airflow, dag-factory, blueprint: make peers.")
+    ] = Path(".venv-peers3"),
+    output: Output = "text",
+) -> None:
+    """Measure pipelines, beside tools that read YAML when Airflow parses.
+
+    How long compiling takes; how long Airflow takes to parse what was compiled, the same pipelines
+    by dag-factory and by blueprint; and how much of it again after a change of one. All in one run
+    and by one Airflow, what they import already there. Figures are CPU, of one process each.
+    """
+    from windlass.entrypoints.bench.pipelines import measure
+
+    found = measure(
+        compiled=pipelines,
+        parsed=parsed,
+        rounds=rounds,
+        peers=peers,
+        progress=lambda text: typer.echo(text, err=True),
+    )
+    if output == "json":
+        print_json(found)
+        return
+    _show(found)
+    for name, ratio in found["ratios"].items():
+        typer.echo(f"{name}: parsed in {ratio:g} times the time")
+    for name, count in found["parsed_again"].items():
+        typer.echo(f"{name}: DAGs parsed again after a change of one: {count}")
+    for name in found["absent"]:
+        typer.echo(f"{name} is not in {peers}, so it was not measured: make peers")
+
+
 def _show(found: dict[str, Any]) -> None:
     typer.echo(", ".join(f"{key} {value}" for key, value in found["conditions"].items()))
     heads = ("CASE", "UNIT", "N", "MIN", "P50", "P90", "P95", "P99", "MAX")
