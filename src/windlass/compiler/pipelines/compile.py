@@ -23,7 +23,7 @@ _MEANT = re.compile(
     rb"(?m)^[{ \t\"']{0,9}"
     rb"(?:pipeline[\"']?[ \t]{0,9}:|apiVersion[\"']?[ \t]{0,9}:[ \t\"']{0,9}windlass/)"
 )
-COMPILER_VERSION = 2
+COMPILER_VERSION = 3
 """Raised whenever the same document could give another file: what was compiled is made again."""
 
 

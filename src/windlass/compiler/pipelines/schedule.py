@@ -52,15 +52,19 @@ def _schedule(schedule: Schedule, code: Code) -> ast.expr:
     return literal(None)
 
 
-def _timetable(name: str, code: Code) -> ast.Name:
-    return code.use("airflow.timetables.trigger", name)
+def _timetable(name: str, code: Code, *, within: bool = False) -> ast.Name:
+    """A timetable; that of `airflow.sdk`, from 3.3 on, is made in a fraction of the time when the
+    file is parsed, and cannot stand within another timetable."""
+    is_public = code.airflow >= (3, 3) and not within
+    return code.use("airflow.sdk" if is_public else "airflow.timetables.trigger", name)
 
 
-def _cron(schedule: Schedule, code: Code) -> ast.expr:
+def _cron(schedule: Schedule, code: Code, *, within: bool = False) -> ast.expr:
     expression = schedule.expression
     if expression in ("@once", "@continuous"):
         return literal(expression)
-    return call(_timetable("CronTriggerTimetable", code), expression, timezone=schedule.timezone)
+    timetable = _timetable("CronTriggerTimetable", code, within=within)
+    return call(timetable, expression, timezone=schedule.timezone)
 
 
 def _assets(schedule: Schedule, code: Code) -> ast.expr:
@@ -71,7 +75,7 @@ def _assets(schedule: Schedule, code: Code) -> ast.expr:
         wanted = reduce(lambda one, other: ast.BinOp(one, operator, other), made)
     if not schedule.expression:
         return literal(wanted)
-    both = {"timetable": _cron(schedule, code)}
+    both = {"timetable": _cron(schedule, code, within=True)}
     if code.is_airflow_2:
         module = "airflow.timetables.datasets"
         return call(code.use(module, "DatasetOrTimeSchedule"), **both, datasets=wanted)

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:5a1b7ae8e717c8f234ebe0900233ec41d92835e463032c09736a2834275bd940
+# compiler 3; input sha256:5a1b7ae8e717c8f234ebe0900233ec41d92835e463032c09736a2834275bd940
 # step types: bash 1.0.0
 
 from airflow.providers.standard.operators.bash import BashOperator

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:95c148984f64551ad1708c2bd09ea6fb4f29a30c6de78c653652f833f3953bb3
+# compiler 3; input sha256:95c148984f64551ad1708c2bd09ea6fb4f29a30c6de78c653652f833f3953bb3
 # step types: bash 1.0.0
 
 from datetime import datetime, timezone

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:d236d9ecc6254a06a89b4394efcf0923da0902ccc9aec97c6c57b15a98d086a7
+# compiler 3; input sha256:d236d9ecc6254a06a89b4394efcf0923da0902ccc9aec97c6c57b15a98d086a7
 # step types: transfer 1.1.0
 
 from datetime import datetime, timezone

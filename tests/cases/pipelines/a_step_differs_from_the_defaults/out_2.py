@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:861105f427a42e6cfd5a60b3883610aedc787ed12ca114871a38778a6d585a79
+# compiler 3; input sha256:861105f427a42e6cfd5a60b3883610aedc787ed12ca114871a38778a6d585a79
 # step types: bash 1.0.0
 
 from datetime import datetime, timedelta, timezone

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:cbe72adf5314372c14a70de3773b64a29033629d2a74ab7dfe344089905558eb
+# compiler 3; input sha256:cbe72adf5314372c14a70de3773b64a29033629d2a74ab7dfe344089905558eb
 # step types: bash 1.0.0
 
 from airflow.providers.slack.notifications.slack import SlackNotifier

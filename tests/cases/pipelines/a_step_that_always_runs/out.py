@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:d80705d9b4b60e6c26d8e05f34c2ee1601ca35846d1a171ce8e319e8625b2844
+# compiler 3; input sha256:d80705d9b4b60e6c26d8e05f34c2ee1601ca35846d1a171ce8e319e8625b2844
 # step types: bash 1.0.0
 
 from airflow.providers.standard.operators.bash import BashOperator

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:f5756b717eb8d62f56c60e1defde4dd192503234f845a3d396680225728607c9
+# compiler 3; input sha256:f5756b717eb8d62f56c60e1defde4dd192503234f845a3d396680225728607c9
 # step types: bash 1.0.0
 
 from datetime import datetime, timezone

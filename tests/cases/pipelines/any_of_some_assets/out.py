@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:a80c6785fc0470ae9e36fbc3ae70717e531069292ffb22296b42446b6c0779b5
+# compiler 3; input sha256:a80c6785fc0470ae9e36fbc3ae70717e531069292ffb22296b42446b6c0779b5
 # step types: bash 1.0.0
 
 from airflow.providers.standard.operators.bash import BashOperator

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:f0ab93cb11ef03203344888fb213e1dc2dd86324db991c98b367777a83e79700
+# compiler 3; input sha256:f0ab93cb11ef03203344888fb213e1dc2dd86324db991c98b367777a83e79700
 # step types: operator 1.0.0
 
 from airflow.providers.sftp.operators.sftp import SFTPOperator

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:56672549525aa2744325bcc2cf08b7fef703c46796968240dda8d177dd2cb806
+# compiler 3; input sha256:56672549525aa2744325bcc2cf08b7fef703c46796968240dda8d177dd2cb806
 # step types: bash 1.0.0
 
 from airflow.providers.standard.operators.bash import BashOperator

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:530047b37fa5843c45389f6a99e7073f1dbf64fc38a43b320d9e97d128032422
+# compiler 3; input sha256:530047b37fa5843c45389f6a99e7073f1dbf64fc38a43b320d9e97d128032422
 # step types: bash 1.0.0
 
 from airflow.providers.standard.operators.bash import BashOperator

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:3276a67311a7a7115cf8836b3071e4c8072f3676d7f6391218e7dcb1d3e2a3c7
+# compiler 3; input sha256:3276a67311a7a7115cf8836b3071e4c8072f3676d7f6391218e7dcb1d3e2a3c7
 # step types: transfer 1.1.0
 
 from airflow.providers.amazon.aws.transfers.azure_blob_to_s3 import AzureBlobStorageToS3Operator

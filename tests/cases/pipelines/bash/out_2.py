@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:a0ac03a3156ab3cda2da5f1561b7788ea681c23caf034e560623a32dabe58381
+# compiler 3; input sha256:a0ac03a3156ab3cda2da5f1561b7788ea681c23caf034e560623a32dabe58381
 # step types: bash 1.0.0
 
 from datetime import datetime, timezone

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:2036ffd85bca219553d292a4b31d2d03a4f63b20969963850fc319ca9c9b1065
+# compiler 3; input sha256:2036ffd85bca219553d292a4b31d2d03a4f63b20969963850fc319ca9c9b1065
 # step types: transfer 1.1.0
 
 from airflow.providers.google.cloud.transfers.bigquery_to_gcs import BigQueryToGCSOperator

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:2bcdc87333acab45d0a6fd7b7b8a5caeedbdb2d1d08ef2e018d595587426ba78
+# compiler 3; input sha256:2bcdc87333acab45d0a6fd7b7b8a5caeedbdb2d1d08ef2e018d595587426ba78
 # step types: transfer 1.1.0
 
 from airflow.providers.google.cloud.transfers.bigquery_to_postgres import BigQueryToPostgresOperator

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:c7d742b0ae0bf4d449158eacaaa3cb6df8fd21a42ea2b8667252e639d660d57d
+# compiler 3; input sha256:c7d742b0ae0bf4d449158eacaaa3cb6df8fd21a42ea2b8667252e639d660d57d
 # step types: bash 1.0.0, branch 1.0.0
 
 from airflow.providers.standard.operators.bash import BashOperator

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:4a8e3eb3dc77db1a1ef7c19c767ca9db083520fbe5e6170c66e4f36838f56df2
+# compiler 3; input sha256:4a8e3eb3dc77db1a1ef7c19c767ca9db083520fbe5e6170c66e4f36838f56df2
 # step types: bash 1.0.0
 
 from datetime import datetime, timezone

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:44e26000a1cd98b27c2c5470179f0e9142d35912bd0a819fddca9a918183a32c
+# compiler 3; input sha256:44e26000a1cd98b27c2c5470179f0e9142d35912bd0a819fddca9a918183a32c
 # step types: bash 1.0.0
 
 from datetime import datetime, timezone

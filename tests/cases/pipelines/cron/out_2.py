@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:8aceff39a00c46859ec9154a612899d5dbc2dc4995d0b493d2a04dd4e5a5ecf0
+# compiler 3; input sha256:8aceff39a00c46859ec9154a612899d5dbc2dc4995d0b493d2a04dd4e5a5ecf0
 # step types: bash 1.0.0
 
 from datetime import datetime, timezone

@@ -1,10 +1,9 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:affd124cb38777c063b827ed11dda09a5b1e3b9f4aeef13b474fc59b0d70a95d
+# compiler 3; input sha256:affd124cb38777c063b827ed11dda09a5b1e3b9f4aeef13b474fc59b0d70a95d
 # step types: bash 1.0.0
 
 from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import DAG
-from airflow.timetables.trigger import CronTriggerTimetable
+from airflow.sdk import DAG, CronTriggerTimetable
 
 with DAG(
     "sales.orders",

@@ -1,10 +1,9 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:a3bddda6a7b0de6bc9c6f5d39cae6813360f417f801c36c6822ee99008edf829
+# compiler 3; input sha256:a3bddda6a7b0de6bc9c6f5d39cae6813360f417f801c36c6822ee99008edf829
 # step types: bash 1.0.0
 
 from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import DAG
-from airflow.timetables.trigger import CronTriggerTimetable
+from airflow.sdk import DAG, CronTriggerTimetable
 
 with DAG(
     "sales.orders",

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:a084dab3b1fbefe2537912712e7a4c3cdf14306a77051c8c6c1d6d3ff2191152
+# compiler 3; input sha256:a084dab3b1fbefe2537912712e7a4c3cdf14306a77051c8c6c1d6d3ff2191152
 # step types: bash 1.0.0
 
 from datetime import datetime, timezone

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:d826d361d8ca5e8f78c53f0410b45534f0e11a77775b385db90fbe47bb9a1619
+# compiler 3; input sha256:d826d361d8ca5e8f78c53f0410b45534f0e11a77775b385db90fbe47bb9a1619
 # step types: dbt 1.0.0
 
 from airflow.providers.standard.operators.bash import BashOperator

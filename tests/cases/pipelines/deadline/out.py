@@ -1,13 +1,12 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:4bdce2fcc7d1d21e73abc2f47129bdf1695294eae6b3b9029452df629328d742
+# compiler 3; input sha256:4bdce2fcc7d1d21e73abc2f47129bdf1695294eae6b3b9029452df629328d742
 # step types: bash 1.0.0
 
 from datetime import timedelta
 
 from airflow.providers.slack.notifications.slack import SlackNotifier
 from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import DAG, AsyncCallback, DeadlineAlert, DeadlineReference
-from airflow.timetables.trigger import CronTriggerTimetable
+from airflow.sdk import DAG, AsyncCallback, CronTriggerTimetable, DeadlineAlert, DeadlineReference
 
 with DAG(
     "sales.orders",

@@ -1,13 +1,12 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:c573045fb35cf98cc0631150e115a0ca1d2ef508bb9387bb7c4c9dd48165dbb4
+# compiler 3; input sha256:c573045fb35cf98cc0631150e115a0ca1d2ef508bb9387bb7c4c9dd48165dbb4
 # step types: bash 1.0.0
 
 from datetime import timedelta
 
 from airflow.providers.smtp.notifications.smtp import SmtpNotifier
 from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import DAG, AsyncCallback, DeadlineAlert, DeadlineReference
-from airflow.timetables.trigger import CronTriggerTimetable
+from airflow.sdk import DAG, AsyncCallback, CronTriggerTimetable, DeadlineAlert, DeadlineReference
 
 with DAG(
     "sales.orders",

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:e526fbf0ddfd024b496cca755380f1a6a87e0825377035d952a9da212831ca6b
+# compiler 3; input sha256:e526fbf0ddfd024b496cca755380f1a6a87e0825377035d952a9da212831ca6b
 # step types: bash 1.0.0
 
 from datetime import datetime, timedelta, timezone

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:cbc014c3b854866919e7dd8d6ecaa1c65e273b51cc67efa7be3ed873dc3d7acd
+# compiler 3; input sha256:cbc014c3b854866919e7dd8d6ecaa1c65e273b51cc67efa7be3ed873dc3d7acd
 # step types: docker 1.0.0
 
 from airflow.providers.docker.operators.docker import DockerOperator

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:8842b34707f353ae2ac6bffcfee57a47dff02f25a1ce0746c740011da4e89f79
+# compiler 3; input sha256:8842b34707f353ae2ac6bffcfee57a47dff02f25a1ce0746c740011da4e89f79
 # step types: bash 1.0.0
 
 from datetime import datetime, timezone

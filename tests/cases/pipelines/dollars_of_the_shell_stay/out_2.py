@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:9ebf40d332f2f5acde132cc1f9a3524f47f3b8fb5ed210cdcbcd13397b47e14a
+# compiler 3; input sha256:9ebf40d332f2f5acde132cc1f9a3524f47f3b8fb5ed210cdcbcd13397b47e14a
 # step types: bash 1.0.0
 
 from datetime import datetime, timezone

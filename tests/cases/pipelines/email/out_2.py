@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:614026e8f91600028cd6186acf82c56ea047e748a2815c411bc310d77062f83c
+# compiler 3; input sha256:614026e8f91600028cd6186acf82c56ea047e748a2815c411bc310d77062f83c
 # step types: email 1.0.0
 
 from datetime import datetime, timezone

@@ -1,12 +1,11 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:1e16b06b6e94f98b5bd286359984524ed2e31008476707bc3fbc9d55298373c6
+# compiler 3; input sha256:1e16b06b6e94f98b5bd286359984524ed2e31008476707bc3fbc9d55298373c6
 # step types: bash 1.0.0
 
 from datetime import datetime, timezone
 
 from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import DAG
-from airflow.timetables.trigger import CronTriggerTimetable
+from airflow.sdk import DAG, CronTriggerTimetable
 
 with DAG(
     "sales.orders",

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:1e16b06b6e94f98b5bd286359984524ed2e31008476707bc3fbc9d55298373c6
+# compiler 3; input sha256:1e16b06b6e94f98b5bd286359984524ed2e31008476707bc3fbc9d55298373c6
 # step types: bash 1.0.0
 
 from datetime import datetime, timezone

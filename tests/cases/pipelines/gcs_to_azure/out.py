@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:4b3b138d4c2850d705234085d8382c9b5b56af0edfe531c5506e9db5d5f90a76
+# compiler 3; input sha256:4b3b138d4c2850d705234085d8382c9b5b56af0edfe531c5506e9db5d5f90a76
 # step types: transfer 1.1.0
 
 from airflow.providers.microsoft.azure.transfers.gcs_to_wasb import GCSToAzureBlobStorageOperator

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:95efad9b51e7e3d20b7d88a8477581af90223cb40bcd476689a11d88915f4c29
+# compiler 3; input sha256:95efad9b51e7e3d20b7d88a8477581af90223cb40bcd476689a11d88915f4c29
 # step types: transfer 1.1.0
 
 from airflow.providers.google.cloud.transfers.gcs_to_bigquery import GCSToBigQueryOperator

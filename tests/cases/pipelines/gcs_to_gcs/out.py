@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:aec931ee45e64dda85f302077ead58b3fa26698cddbaaef427dba9ba51c85946
+# compiler 3; input sha256:aec931ee45e64dda85f302077ead58b3fa26698cddbaaef427dba9ba51c85946
 # step types: transfer 1.1.0
 
 from airflow.providers.google.cloud.transfers.gcs_to_gcs import GCSToGCSOperator

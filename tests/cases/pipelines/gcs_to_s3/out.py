@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:e37142478db529908ad63c5739d56ab48dddd862a16640e205079aa05467d279
+# compiler 3; input sha256:e37142478db529908ad63c5739d56ab48dddd862a16640e205079aa05467d279
 # step types: transfer 1.1.0
 
 from airflow.providers.amazon.aws.transfers.gcs_to_s3 import GCSToS3Operator

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:6f5fd3ff22ea75bbeec92a9e0e26c558237bc1f55e7a9c4178063466351cfe0a
+# compiler 3; input sha256:6f5fd3ff22ea75bbeec92a9e0e26c558237bc1f55e7a9c4178063466351cfe0a
 # step types: transfer 1.1.0
 
 from airflow.providers.google.cloud.transfers.gcs_to_sftp import GCSToSFTPOperator

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:e2d77dc9ac20afa1ab429409377ddd88e328beea47a580793f1fe27c469bb128
+# compiler 3; input sha256:e2d77dc9ac20afa1ab429409377ddd88e328beea47a580793f1fe27c469bb128
 # step types: transfer 1.1.0
 
 from datetime import datetime, timezone

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:c0efee89667d1cf76ad8409f5ed70330b017b13a76d54b5679e3d59ed88f58ad
+# compiler 3; input sha256:c0efee89667d1cf76ad8409f5ed70330b017b13a76d54b5679e3d59ed88f58ad
 # step types: bash 1.0.0
 
 from datetime import datetime, timezone

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:8645495d9160e760a53f55a1a6446136b3c8c6b835c78ffceb5b1aa13019e5cf
+# compiler 3; input sha256:8645495d9160e760a53f55a1a6446136b3c8c6b835c78ffceb5b1aa13019e5cf
 # step types: bash 1.0.0
 
 from airflow.providers.standard.operators.bash import BashOperator

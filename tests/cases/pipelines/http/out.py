@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:8cacb112319af8832328477e9663c89f6cdac993e4cf97392d67bcfc9368db75
+# compiler 3; input sha256:8cacb112319af8832328477e9663c89f6cdac993e4cf97392d67bcfc9368db75
 # step types: http 1.0.0
 
 from airflow.providers.http.operators.http import HttpOperator

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:46669b030d7203f3d1ee60419bd0248e62faabb8311f297e32ecc5faf32dccb8
+# compiler 3; input sha256:46669b030d7203f3d1ee60419bd0248e62faabb8311f297e32ecc5faf32dccb8
 # step types: transfer 1.1.0
 
 from datetime import datetime, timezone

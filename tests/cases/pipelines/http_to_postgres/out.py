@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:23a23916d54a56bc10e7c9c20a1fa0c71cffc462af5842055ae4388c9904074c
+# compiler 3; input sha256:23a23916d54a56bc10e7c9c20a1fa0c71cffc462af5842055ae4388c9904074c
 # step types: transfer 1.1.0
 
 from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator

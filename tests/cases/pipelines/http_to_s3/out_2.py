@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:dc5a6d229c2a87af5461b9dab41bf2669a03b4ccd136673fdd07833149aca350
+# compiler 3; input sha256:dc5a6d229c2a87af5461b9dab41bf2669a03b4ccd136673fdd07833149aca350
 # step types: transfer 1.1.0
 
 from datetime import datetime, timezone

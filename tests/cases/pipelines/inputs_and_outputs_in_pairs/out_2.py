@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:b38c054751c7f5efa39eb4e545014168815414589bec3fe83408e2bc461cd61f
+# compiler 3; input sha256:b38c054751c7f5efa39eb4e545014168815414589bec3fe83408e2bc461cd61f
 # step types: ingestion 1.1.0
 
 from datetime import datetime, timezone

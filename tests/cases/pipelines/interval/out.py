@@ -1,12 +1,11 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:2039485a2423e74de332734ab8640aaf033ddbd085e86a07ca98a9b13a90c30f
+# compiler 3; input sha256:2039485a2423e74de332734ab8640aaf033ddbd085e86a07ca98a9b13a90c30f
 # step types: bash 1.0.0
 
 from datetime import datetime, timedelta, timezone
 
 from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import DAG
-from airflow.timetables.trigger import DeltaTriggerTimetable
+from airflow.sdk import DAG, DeltaTriggerTimetable
 
 with DAG(
     "sales.orders",

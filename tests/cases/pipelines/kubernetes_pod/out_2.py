@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:6cfc41027402297ae8eab73cc95bb4433101d9f1ed4d372ebf8e053c1cd0b892
+# compiler 3; input sha256:6cfc41027402297ae8eab73cc95bb4433101d9f1ed4d372ebf8e053c1cd0b892
 # step types: kubernetes_pod 1.0.0
 
 from datetime import datetime, timezone

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:c6a5008d5b11111c661447cb7a70ae01970aed7730d8c53397ad16870eb76b92
+# compiler 3; input sha256:c6a5008d5b11111c661447cb7a70ae01970aed7730d8c53397ad16870eb76b92
 # step types: bash 1.0.0
 
 from datetime import timedelta

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:dfafe3569c3b89a3f6983955354c6bc904d429ef73a230e2e29aada276a47701
+# compiler 3; input sha256:dfafe3569c3b89a3f6983955354c6bc904d429ef73a230e2e29aada276a47701
 # step types: transfer 1.1.0
 
 from airflow.providers.amazon.aws.transfers.imap_attachment_to_s3 import ImapAttachmentToS3Operator

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:8a4fc80ddb77378a50a145564bb121a87404b97311878a64bd30ba04098e196d
+# compiler 3; input sha256:8a4fc80ddb77378a50a145564bb121a87404b97311878a64bd30ba04098e196d
 # step types: bash 1.0.0
 
 from datetime import datetime, timezone

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:e52b660a24cecdef767dd2d556a22b88e2f8c1f4abbc6043f06da2cb4b8c0355
+# compiler 3; input sha256:e52b660a24cecdef767dd2d556a22b88e2f8c1f4abbc6043f06da2cb4b8c0355
 # step types: python 1.0.0
 
 from airflow.providers.standard.operators.python import PythonOperator

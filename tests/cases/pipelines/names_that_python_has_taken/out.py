@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:43fd36a3f81993db4e66bfd208cd660112156b3dcdbf64e10e62b9455d101f5f
+# compiler 3; input sha256:43fd36a3f81993db4e66bfd208cd660112156b3dcdbf64e10e62b9455d101f5f
 # step types: bash 1.0.0
 
 from datetime import timedelta as datetime_timedelta

@@ -1,10 +1,9 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:4844011accb7f1d55dee3fd73c72ac3678ecd5403f7fc2441d666fd83a0e86ee
+# compiler 3; input sha256:4844011accb7f1d55dee3fd73c72ac3678ecd5403f7fc2441d666fd83a0e86ee
 # step types: ingestion 1.1.0
 
 from airflow.providers.common.sql.operators.generic_transfer import GenericTransfer
-from airflow.sdk import DAG
-from airflow.timetables.trigger import CronTriggerTimetable
+from airflow.sdk import DAG, CronTriggerTimetable
 
 with DAG(
     "orders_to_warehouse",

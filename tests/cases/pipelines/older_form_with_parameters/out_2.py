@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:4cc911ecd15a49691a1c4274dc41299097c8daba60ca638c24bb1ce90b289abf
+# compiler 3; input sha256:4cc911ecd15a49691a1c4274dc41299097c8daba60ca638c24bb1ce90b289abf
 # step types: bash 1.0.0
 
 from datetime import datetime, timezone

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:be0454d0358cf4937d38b331259892c0989698f2f5297270b9665e8d0addbe07
+# compiler 3; input sha256:be0454d0358cf4937d38b331259892c0989698f2f5297270b9665e8d0addbe07
 # step types: bash 1.0.0
 
 from datetime import datetime, timezone

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:f6fa3fab03c549e549ac6e56fb0ea3c2fa4bf043ea81acad94658a32348329f0
+# compiler 3; input sha256:f6fa3fab03c549e549ac6e56fb0ea3c2fa4bf043ea81acad94658a32348329f0
 # step types: bash 1.0.0
 
 from datetime import datetime, timezone

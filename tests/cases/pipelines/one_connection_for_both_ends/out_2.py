@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:1ac1b7904950888b0129fd2dced1ccb404b56d3029200df545e87505126fa529
+# compiler 3; input sha256:1ac1b7904950888b0129fd2dced1ccb404b56d3029200df545e87505126fa529
 # step types: ingestion 1.1.0, transfer 1.1.0
 
 from datetime import datetime, timezone

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:23ca793b1b965b294656dc09fbcb5cc52a09a7e3cdb2c56fe8755d1193d18408
+# compiler 3; input sha256:23ca793b1b965b294656dc09fbcb5cc52a09a7e3cdb2c56fe8755d1193d18408
 # step types: bash 1.0.0
 
 from datetime import datetime, timezone

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:6db54edd76588af3a81e91de2cc8aa3f115db7934e5bf23fc45a8beaa8e1d28d
+# compiler 3; input sha256:6db54edd76588af3a81e91de2cc8aa3f115db7934e5bf23fc45a8beaa8e1d28d
 # step types: bash 1.0.0
 
 from datetime import datetime, timezone

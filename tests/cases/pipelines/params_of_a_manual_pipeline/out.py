@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:2aca2bc64fafc17389c3654ee9f7afe5f7af7626aef2201c717c01f3bdeb090e
+# compiler 3; input sha256:2aca2bc64fafc17389c3654ee9f7afe5f7af7626aef2201c717c01f3bdeb090e
 # step types: bash 1.0.0
 
 from airflow.providers.standard.operators.bash import BashOperator

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:c69e904be55aedaafcbaec252b2ebf829b7039c047ef7caf0ddeb233a88e174f
+# compiler 3; input sha256:c69e904be55aedaafcbaec252b2ebf829b7039c047ef7caf0ddeb233a88e174f
 # step types: bash 1.0.0
 
 from datetime import datetime, timezone

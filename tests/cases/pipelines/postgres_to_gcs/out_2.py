@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:708892a11e0ed5c2717f1e3fecd171e2f368f7e1b6178cab8b3dfe491c5c28a5
+# compiler 3; input sha256:708892a11e0ed5c2717f1e3fecd171e2f368f7e1b6178cab8b3dfe491c5c28a5
 # step types: transfer 1.1.0
 
 from datetime import datetime, timezone

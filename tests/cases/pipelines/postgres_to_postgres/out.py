@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:0038af60b9a6b7e42dff3876bef4d8dd65c32371f47bc3c41270d97e2eef18b9
+# compiler 3; input sha256:0038af60b9a6b7e42dff3876bef4d8dd65c32371f47bc3c41270d97e2eef18b9
 # step types: transfer 1.1.0
 
 from airflow.providers.common.sql.operators.generic_transfer import GenericTransfer

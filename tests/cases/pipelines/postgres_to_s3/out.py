@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:857521eed8526145b9613e8225fbaddfe37eb07f0a3eee5f95dc77c63f5d9a80
+# compiler 3; input sha256:857521eed8526145b9613e8225fbaddfe37eb07f0a3eee5f95dc77c63f5d9a80
 # step types: transfer 1.1.0
 
 from airflow.providers.amazon.aws.transfers.sql_to_s3 import SqlToS3Operator

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:fdd3c5e364ef7046a399cbd651ef8a104c2ccccbd44de4bf376c8f0edd10410e
+# compiler 3; input sha256:fdd3c5e364ef7046a399cbd651ef8a104c2ccccbd44de4bf376c8f0edd10410e
 # step types: transfer 1.1.0
 
 from airflow.providers.amazon.aws.transfers.sql_to_s3 import SqlToS3Operator

@@ -1,10 +1,9 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:59f3a0abcafa0f8405bb66eb736b4b912640b53794975da5c7e2c42fbbc8dd98
+# compiler 3; input sha256:59f3a0abcafa0f8405bb66eb736b4b912640b53794975da5c7e2c42fbbc8dd98
 # step types: bash 1.0.0
 
 from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import DAG
-from airflow.timetables.trigger import CronTriggerTimetable
+from airflow.sdk import DAG, CronTriggerTimetable
 
 with DAG(
     "sales.orders",

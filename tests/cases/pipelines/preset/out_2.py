@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:59f3a0abcafa0f8405bb66eb736b4b912640b53794975da5c7e2c42fbbc8dd98
+# compiler 3; input sha256:59f3a0abcafa0f8405bb66eb736b4b912640b53794975da5c7e2c42fbbc8dd98
 # step types: bash 1.0.0
 
 from datetime import datetime, timezone

@@ -1,12 +1,11 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:0d856c43d0afdd3bc42b599cc02510b3f3dd135939cbde1ab8685d8678841d4a
+# compiler 3; input sha256:0d856c43d0afdd3bc42b599cc02510b3f3dd135939cbde1ab8685d8678841d4a
 # step types: bash 1.0.0
 
 from datetime import timedelta
 
 from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import DAG
-from airflow.timetables.trigger import CronTriggerTimetable
+from airflow.sdk import DAG, CronTriggerTimetable
 
 with DAG(
     "sales.orders",

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:5e6b96d55f11ec85978efdb2fc438a48e58310ef7c907f7961147d1c4a0c9c24
+# compiler 3; input sha256:5e6b96d55f11ec85978efdb2fc438a48e58310ef7c907f7961147d1c4a0c9c24
 # step types: python 1.0.0
 
 from airflow.providers.standard.operators.python import PythonOperator

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:6fb9f0e045ef7b046afc0e4d1ddc7892db765be6e91cc6f3241ef9d0e626123b
+# compiler 3; input sha256:6fb9f0e045ef7b046afc0e4d1ddc7892db765be6e91cc6f3241ef9d0e626123b
 # step types: transfer 1.1.0
 
 from airflow.providers.microsoft.azure.transfers.s3_to_wasb import S3ToAzureBlobStorageOperator

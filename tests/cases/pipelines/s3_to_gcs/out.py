@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:f5577b11b5b2a14d88fe71b20b9d49aec8a456e7f0da6d5b99b2c6f0c188a58f
+# compiler 3; input sha256:f5577b11b5b2a14d88fe71b20b9d49aec8a456e7f0da6d5b99b2c6f0c188a58f
 # step types: transfer 1.1.0
 
 from airflow.providers.google.cloud.transfers.s3_to_gcs import S3ToGCSOperator

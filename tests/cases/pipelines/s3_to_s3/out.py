@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:3fb6dbb8dd2725a6d8ce6adb22abe1632738e7dc35938d7c266e962ab000293b
+# compiler 3; input sha256:3fb6dbb8dd2725a6d8ce6adb22abe1632738e7dc35938d7c266e962ab000293b
 # step types: transfer 1.1.0
 
 from airflow.providers.amazon.aws.operators.s3 import S3CopyObjectOperator

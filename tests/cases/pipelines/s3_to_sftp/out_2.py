@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:e6abee9a924fe27683114609ec4983fef8f90dbcd676b485c07788086450e005
+# compiler 3; input sha256:e6abee9a924fe27683114609ec4983fef8f90dbcd676b485c07788086450e005
 # step types: transfer 1.1.0
 
 from datetime import datetime, timezone

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:1260d1675d4ff5e8a2861b978f3e4991162b39a20f39c32648953b5d9446d6a5
+# compiler 3; input sha256:1260d1675d4ff5e8a2861b978f3e4991162b39a20f39c32648953b5d9446d6a5
 # step types: bash 1.0.0
 
 from datetime import datetime, timezone

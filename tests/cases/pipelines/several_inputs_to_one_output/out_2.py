@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:0853487dd6dc25c6369a0f25412d32f1da58d7297e2c64e4df893f4aa5d937c8
+# compiler 3; input sha256:0853487dd6dc25c6369a0f25412d32f1da58d7297e2c64e4df893f4aa5d937c8
 # step types: ingestion 1.1.0
 
 from datetime import datetime, timezone

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:8eb78524b44acb4472361a66590c4b4e7b600a81b2189d8f31f81e17b04f472b
+# compiler 3; input sha256:8eb78524b44acb4472361a66590c4b4e7b600a81b2189d8f31f81e17b04f472b
 # step types: transfer 1.1.0
 
 from airflow.providers.microsoft.azure.transfers.sftp_to_wasb import SFTPToWasbOperator

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:4a85d739d59d67c2e18cef731fb31380108aa0ea2afd176527afe62f0e219d90
+# compiler 3; input sha256:4a85d739d59d67c2e18cef731fb31380108aa0ea2afd176527afe62f0e219d90
 # step types: transfer 1.1.0
 
 from airflow.providers.google.cloud.transfers.sftp_to_gcs import SFTPToGCSOperator

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:313bc2dd269d8ce2ea3ef59afe666812415cb8eb210e23c915f7bdbdca4f1b19
+# compiler 3; input sha256:313bc2dd269d8ce2ea3ef59afe666812415cb8eb210e23c915f7bdbdca4f1b19
 # step types: transfer 1.1.0
 
 from airflow.providers.amazon.aws.transfers.sftp_to_s3 import SFTPToS3Operator

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:0efc1c062d0d0673a544029ec14b7ad6e719b15880bbe7d90c2d47afab6b506d
+# compiler 3; input sha256:0efc1c062d0d0673a544029ec14b7ad6e719b15880bbe7d90c2d47afab6b506d
 # step types: slack 1.0.0
 
 from airflow.providers.slack.operators.slack import SlackAPIPostOperator

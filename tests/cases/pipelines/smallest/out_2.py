@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:9fd8af00f8c85d5e5f3b19ee9c77ebd3835a2765e65c1e784888bffc5cf89f79
+# compiler 3; input sha256:9fd8af00f8c85d5e5f3b19ee9c77ebd3835a2765e65c1e784888bffc5cf89f79
 # step types: bash 1.0.0
 
 from datetime import datetime, timezone

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:6effd9239bbdb07e40cb2ed9252b2ab7f1cf740efbb3394c58a252f73b30a60b
+# compiler 3; input sha256:6effd9239bbdb07e40cb2ed9252b2ab7f1cf740efbb3394c58a252f73b30a60b
 # step types: spark 1.0.0
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:6bec7281908d48f2958e0b1d534e381c1894e753b6799c0d934b764d4e45c452
+# compiler 3; input sha256:6bec7281908d48f2958e0b1d534e381c1894e753b6799c0d934b764d4e45c452
 # step types: sql 1.0.0
 
 from datetime import datetime, timezone

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:d3128bbbfe5bba644b251c38b3bda2b0d4a8d0ebb96eb77b3e688dbe13c5fff5
+# compiler 3; input sha256:d3128bbbfe5bba644b251c38b3bda2b0d4a8d0ebb96eb77b3e688dbe13c5fff5
 # step types: sql 1.0.0
 
 from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:87a9185e73346b4d92e09c29c08a19fc38cc2945a15bf43345d349a3a1506a3c
+# compiler 3; input sha256:87a9185e73346b4d92e09c29c08a19fc38cc2945a15bf43345d349a3a1506a3c
 # step types: sql 1.0.0
 
 from datetime import datetime, timezone

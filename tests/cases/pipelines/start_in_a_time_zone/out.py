@@ -1,10 +1,9 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:094cd41364d67c146c1e317af3667398efaa077e6c95e96ac0d073b380f022d8
+# compiler 3; input sha256:094cd41364d67c146c1e317af3667398efaa077e6c95e96ac0d073b380f022d8
 # step types: bash 1.0.0
 
 from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import DAG
-from airflow.timetables.trigger import CronTriggerTimetable
+from airflow.sdk import DAG, CronTriggerTimetable
 from pendulum import datetime
 
 with DAG(

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:094cd41364d67c146c1e317af3667398efaa077e6c95e96ac0d073b380f022d8
+# compiler 3; input sha256:094cd41364d67c146c1e317af3667398efaa077e6c95e96ac0d073b380f022d8
 # step types: bash 1.0.0
 
 from airflow.models.dag import DAG

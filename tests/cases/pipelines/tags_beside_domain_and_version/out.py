@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:520278c04bf832e8ceeb458f093d1aed444525b667ad5b3981170970c4afb46a
+# compiler 3; input sha256:520278c04bf832e8ceeb458f093d1aed444525b667ad5b3981170970c4afb46a
 # step types: bash 1.0.0
 
 from airflow.providers.standard.operators.bash import BashOperator

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:c886051a26e8e652b6cb952dd64647234c68a7c1abc3361e252eeb34ef26dd98
+# compiler 3; input sha256:c886051a26e8e652b6cb952dd64647234c68a7c1abc3361e252eeb34ef26dd98
 # step types: bash 1.0.0
 
 from airflow.providers.standard.operators.bash import BashOperator

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:85309d6e4a4fe0b3316a5e703e712f08b11451e3e44f10fe378fca64fac9cebc
+# compiler 3; input sha256:85309d6e4a4fe0b3316a5e703e712f08b11451e3e44f10fe378fca64fac9cebc
 # step types: bash 1.0.0
 
 from datetime import datetime, timezone

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:018f69fb9d7ce886f85d7fc6e4f8145ac6cffd2e145928a37429e8c8014b3a21
+# compiler 3; input sha256:018f69fb9d7ce886f85d7fc6e4f8145ac6cffd2e145928a37429e8c8014b3a21
 # step types: bash 1.0.0
 
 from datetime import datetime, timezone

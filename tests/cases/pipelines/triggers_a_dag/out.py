@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:42e8fb8b86b5925ec0e71a74f2397dbd13d3dc704893c8b61f550599bb09add6
+# compiler 3; input sha256:42e8fb8b86b5925ec0e71a74f2397dbd13d3dc704893c8b61f550599bb09add6
 # step types: trigger_dag 1.0.0
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator

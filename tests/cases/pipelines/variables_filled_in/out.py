@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:34257e643a40182c0502088f37d4e3d681b1a6951afc83026beb367d0cfeddfd
+# compiler 3; input sha256:34257e643a40182c0502088f37d4e3d681b1a6951afc83026beb367d0cfeddfd
 # step types: bash 1.0.0
 
 from airflow.providers.standard.operators.bash import BashOperator

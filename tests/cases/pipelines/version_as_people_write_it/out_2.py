@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:08ed72d37bced8d88bc3ff5750cb49893b13765674e9583bb61c8c16d6b13b7e
+# compiler 3; input sha256:08ed72d37bced8d88bc3ff5750cb49893b13765674e9583bb61c8c16d6b13b7e
 # step types: bash 1.0.0
 
 from datetime import datetime, timezone

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:9e41332837f5a621faf30bbe3434ece736ca9d849372b301fdd57f9554464a3a
+# compiler 3; input sha256:9e41332837f5a621faf30bbe3434ece736ca9d849372b301fdd57f9554464a3a
 # step types: sensor 1.0.0
 
 from datetime import timedelta

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:b4d26dc846dc173d188c6264a9a29621b4f49eb7b14a32b5c9816613f9dc11a5
+# compiler 3; input sha256:b4d26dc846dc173d188c6264a9a29621b4f49eb7b14a32b5c9816613f9dc11a5
 # step types: sensor 1.0.0
 
 from airflow.providers.standard.sensors.filesystem import FileSensor

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:6152bb58796d2e5e827087c51e798e1ade39bba03c00edc29fc4ad8b98b88a2b
+# compiler 3; input sha256:6152bb58796d2e5e827087c51e798e1ade39bba03c00edc29fc4ad8b98b88a2b
 # step types: sensor 1.0.0
 
 from datetime import datetime, timezone

@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:7ae4c0b18303716865d65a797ab8bd2b23316c7423895cdfb8ae0c9816e1317b
+# compiler 3; input sha256:7ae4c0b18303716865d65a797ab8bd2b23316c7423895cdfb8ae0c9816e1317b
 # step types: sensor 1.0.0
 
 from airflow.providers.http.sensors.http import HttpSensor

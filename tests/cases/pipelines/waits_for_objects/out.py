@@ -1,5 +1,5 @@
 # Compiled by Windlass from pipelines/in.yaml: edit that, this file is made again.
-# compiler 2; input sha256:5b3332932d955c35055f2ff548ba6e2d1d978668511a32a829ea41445f0c7941
+# compiler 3; input sha256:5b3332932d955c35055f2ff548ba6e2d1d978668511a32a829ea41445f0c7941
 # step types: sensor 1.0.0
 
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
