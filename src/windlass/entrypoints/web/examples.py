@@ -61,6 +61,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "until": "2027-05-31",
         "repository": "team-dags",
     },
+    "RegisterIn": {"kind": "github"},
+    "RotateThereIn": {"keep": "24h"},
     "WebhookIn": {"kind": "github"},
     "RotateIn": {"keep": "24h"},
     "NamesIn": {"names": ["team-dags"]},
