@@ -34,6 +34,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "AppIn": {"app_id": "123456", "app_private_key": "the text of the app's private key file"},
     "ReferenceIn": {"store": "vault", "reference": "secret/team/git#token"},
+    "ApprovalIn": {"reason": "reviewed", "plan": "5d1e0c2a77b1"},
+    "PlanIn": {"base": "#42", "head": "9ab77e0"},
     "RotationIn": {"auth": {"token": "its successor"}, "keep_old_h": 24},
     "TestIn": {"url": "https://git.example/team/dags"},
     "DeployKeyIn": {"name": "git-example", "url": "git@git.example:team/dags"},

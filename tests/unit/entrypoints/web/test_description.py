@@ -63,6 +63,7 @@ def test_every_change_knows_who_makes_it() -> None:
     no_changes = {
         "POST /api/v1/environments/{name}/inventory/refresh",
         "POST /api/v1/environments/{name}/test",
+        "POST /api/v1/repositories/{name}/plan",
         "POST /api/v1/repositories/{name}/sync",
         "POST /api/v1/repositories/{name}/try",
         "POST /api/v1/credentials/{name}/test",
