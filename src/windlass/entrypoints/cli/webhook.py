@@ -43,7 +43,7 @@ def add(
 
 @app.command(epilog="Example: windlass webhook register team-dags")
 def register(name: Name, kind: Kind = None, output: Output = "text") -> None:
-    """Have the Git host call, by its API: the hook is made there, or mended.
+    """Make the hook at the Git host, by its API.
 
     Nobody is shown the secret. It needs WINDLASS_PUBLIC_URL, and a token that may manage hooks.
     """
@@ -59,7 +59,7 @@ def register(name: Name, kind: Kind = None, output: Output = "text") -> None:
 
 @app.command(epilog="Example: windlass webhook verify team-dags")
 def verify(name: Name, kind: Kind = None, output: Output = "text") -> None:
-    """Ask the Git host what is wrong with its hook, if anything is. Exits 1 then."""
+    """Ask the Git host what is wrong with its hook. Exits 1 if anything is."""
     from windlass.entrypoints.cli.client import Client
 
     client = Client()
@@ -79,7 +79,7 @@ def verify(name: Name, kind: Kind = None, output: Output = "text") -> None:
 
 @app.command(epilog="Example: windlass webhook repair team-dags")
 def repair(name: Name, kind: Kind = None, output: Output = "text") -> None:
-    """Make the hook at the Git host be as it should, with the newest secret."""
+    """Mend the hook at the Git host, with the newest secret."""
     from windlass.entrypoints.cli.client import Client
 
     client = Client()
