@@ -67,7 +67,5 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "RotateThereIn": {"keep": "24h"},
     "WebhookIn": {"kind": "github"},
     "RotateIn": {"keep": "24h"},
-    "RegisterIn": {"kind": "github"},
-    "RotateThereIn": {"keep": "24h"},
     "NamesIn": {"names": ["team-dags"]},
 }
