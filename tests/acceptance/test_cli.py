@@ -41,6 +41,7 @@ REPOSITORY_KEYS = [
         "release",
         "sync",
         "sync_interval_s",
+        "untold",
         "url",
         "validated",
     ),

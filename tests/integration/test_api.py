@@ -66,6 +66,7 @@ REPOSITORY_KEYS = [
     "release",
     "sync",
     "sync_interval_s",
+    "untold",
     "url",
     "validated",
     "waiting",

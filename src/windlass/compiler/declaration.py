@@ -325,7 +325,7 @@ def _options(reading: Reading, found: Fields, environment: Environment | None) -
             for name, key in OPTIONS_IN_VALIDATION.items()
             if key in validation.values
         }
-    for name in chosen.keys() & {"paths", "pipelines"}:
+    for name in chosen.keys() & {"paths", "pipelines", "report"}:
         chosen[name] = sorted({one for one in chosen[name] if one is not None})
     options = Options.from_json({**base.to_json(), **chosen})
     try:

@@ -33,6 +33,7 @@ from windlass.domain.options import (
     MAX_TESTS_LIMIT_S,
     NewDags,
     Options,
+    Report,
     VerdictMode,
     check_api_url,
     check_prefix,
@@ -87,6 +88,7 @@ _ABOUT_OPTIONS = {
     "paths": "The only folders and files below the DAG root that are fetched and deployed.",
     "dag_id_prefixes": "How the ids begin that its files build at run time; nobody else's may.",
     "pipelines": "The folders below the DAG root whose YAML pipelines are compiled; pipelines.",
+    "report": "What the Git host is told, a list of status and sarif; [] for nothing.",
     "api_credential": "The credential for the host's API, where that of git cannot be used there.",
     "api_url": "Where the host's API is, if that is not where hosts of its kind have it.",
     "dag_id_prefix": "Whether every dag_id must begin with the namespace.",
@@ -161,6 +163,8 @@ def _option(name: str) -> Key:
             shape = Whole(1, MAX_DEPTH, "full")
         case tuple() if name == "dag_id_prefixes":
             shape = Listing(Text(check_prefix), "the prefix", MAX_PREFIXES)
+        case tuple() if name == "report":
+            shape = Listing(Choice(tuple(Report)), "the report", len(Report))
         case tuple():
             shape = Listing(Text(_below), "the path", MAX_PATHS)
         case int():

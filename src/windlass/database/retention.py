@@ -161,6 +161,13 @@ def forget_deliveries(connection: Connection, age: timedelta, limit: int) -> int
     return _remove(connection, t.delivery, c.id, [old, c.state != DeliveryState.ACCEPTED], limit)
 
 
+def forget_reports(connection: Connection, age: timedelta, limit: int) -> int:
+    """What Git hosts were told, or were not in the end."""
+    c = t.forge_report.c
+    old = _is_old(c.changed_at, min(age, DELIVERY_AGE))
+    return _remove(connection, t.forge_report, c.id, [old, c.next_at.is_(None)], limit)
+
+
 FORGOTTEN: dict[str, Forget] = {
     "release": forget_releases,
     "event": forget_events,
@@ -172,6 +179,7 @@ FORGOTTEN: dict[str, Forget] = {
     "imported_file": forget_imports,
     "waiver": forget_waivers,
     "delivery": forget_deliveries,
+    "forge_report": forget_reports,
 }
 """Table → removes at most so many of its rows that are older than an age; how many. In the order
 in which what refers goes before what it refers to."""

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection, Row
 
 from windlass.database import tables as t
 from windlass.database.approvals import list_waiting_of
+from windlass.database.forge_reports import untold
 from windlass.database.holds import list_holds_of
 from windlass.database.jobs import repositories_at_work
 from windlass.database.repositories import get_repository, list_repositories
@@ -40,6 +41,7 @@ _NOTHING: sa.ColumnElement[dict[str, Any]] = sa.literal({}, JSONB)
 class RepositoryStatus:
     """A repository and all that is known of its sync; `bundle` None before the first release.
     `hooks`: whether its Git host calls. `is_at_work`: a sync, or another job of it, waits or runs.
+    `untold`: why its host is not told of verdicts, None where it is, or need not be.
     """
 
     repository: Repository
@@ -49,6 +51,7 @@ class RepositoryStatus:
     facts: Facts
     hooks: tuple[Hook, ...] = ()
     is_at_work: bool = False
+    untold: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,7 @@ def _statuses(connection: Connection, repositories: Sequence[Repository]) -> lis
     heads, verdicts = _heads(connection, ids), _newest_verdicts(connection, ids)
     deployed, holds = _deployed(connection, ids), list_holds_of(connection, ids)
     waiting, hooks = list_waiting_of(connection, ids), hooks_of(connection, ids)
+    not_told = untold(connection, ids)
     surveys, watched = _surveys(connection), _watched(connection)
     at_work = repositories_at_work(connection, ids)
     found = []
@@ -134,6 +138,7 @@ def _statuses(connection: Connection, repositories: Sequence[Repository]) -> lis
                 facts,
                 hooks.get(repository.id, ()),
                 repository.id in at_work,
+                not_told.get(repository.id),
             )
         )
     return found

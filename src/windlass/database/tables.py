@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-SCHEMA_VERSION = "0018"
+SCHEMA_VERSION = "0014"
 """The newest migration; a test holds it to that."""
 
 metadata = MetaData(
@@ -621,4 +621,28 @@ delivery = Table(
     Index(
         "ix_delivery_accepted", "repository_id", "id", postgresql_where=text("state = 'accepted'")
     ),
+)
+
+forge_report = Table(
+    "forge_report",
+    metadata,
+    _id(),
+    Column("repository_id", ForeignKey("repository.id"), nullable=False),
+    # domain.options.Report, and what it is about: a commit.
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    # What the Git host should show, and what it was told last; its name for that.
+    Column("wanted", JSONB, nullable=False),
+    Column("posted", JSONB),
+    Column("host_id", Text),
+    Column("tries", Integer, nullable=False, server_default=text("0")),
+    # When the host is told next; NULL: it was, or it was given up.
+    _at("next_at"),
+    # Why it could not be told so far, in words.
+    Column("problem", Text, nullable=False, server_default=text("''")),
+    _at("changed_at", nullable=False),
+    _at("posted_at"),
+    UniqueConstraint("repository_id", "kind", "subject"),
+    # The reporter asks for those that are due.
+    Index("ix_forge_report_due", "next_at", postgresql_where=text("next_at IS NOT NULL")),
 )

@@ -50,6 +50,12 @@ DELIVERIES = Measure(
     "Calls of Git hosts, by what became of them.",
     ("kind", "outcome"),
 )
+FORGE_REPORTS = Measure(
+    "windlass_forge_reports",
+    Kind.COUNTER,
+    "What Git hosts were to be told, by what became of it.",
+    ("kind", "outcome"),
+)
 PUSH_UNNOTICED = Measure(
     "windlass_push_unnoticed_seconds",
     Kind.HISTOGRAM,
@@ -109,6 +115,7 @@ MEASURES = (
     VERDICTS,
     POLLS,
     DELIVERIES,
+    FORGE_REPORTS,
     PUSH_UNNOTICED,
     PUSH_TO_LIVE,
     PUBLISHED_TO_LIVE,

@@ -49,6 +49,13 @@ class OnRemoval(StrEnum):
     DELETE_DAGS = "delete_dags"  # with all their runs
 
 
+class Report(StrEnum):
+    """What a Git host is told, where it has an API that Windlass speaks and a credential for it."""
+
+    STATUS = "status"  # the verdict, beside each commit that is judged
+    SARIF = "sarif"  # findings as alerts of code scanning; GitHub only
+
+
 class OnImportError(StrEnum):
     """What follows when Airflow cannot import what was deployed."""
 
@@ -70,7 +77,8 @@ class Options:
     for all. `paths` are the only folders and files below the DAG root that are deployed, in order;
     () for all. `dag_id_prefixes` begin the ids that files build at run time: no other repository
     may have an id that begins so. `pipelines` are the folders below the DAG root whose YAML
-    documents are compiled, () for none. The host's API is shown the
+    documents are compiled, () for none. `report` is what its Git host is told, of `Report`, () for
+    nothing. The host's API is shown the
     credential `api_credential`, None for the one that git has, at `api_url`, None for where hosts
     have it.
     """
@@ -98,6 +106,7 @@ class Options:
     paths: tuple[str, ...] = ()
     dag_id_prefixes: tuple[str, ...] = ()
     pipelines: tuple[str, ...] = DEFAULT_FOLDERS
+    report: tuple[str, ...] = (Report.STATUS.value,)
     api_credential: str | None = None
     api_url: str | None = None
 
@@ -158,6 +167,7 @@ class Options:
             "paths": tuple,
             "dag_id_prefixes": tuple,
             "pipelines": tuple,
+            "report": tuple,
         }
         known: dict[str, Any] = {
             field.name: kinds[field.name](value) if field.name in kinds else value
@@ -234,6 +244,14 @@ def _prefixes(value: Any) -> tuple[str, ...]:
     return found
 
 
+def _report(value: Any) -> tuple[str, ...]:
+    kinds = list(Report)
+    if not isinstance(value, list | tuple) or any(one not in kinds for one in value):
+        words = f"option report cannot be {value!r}: expected a list of {', '.join(kinds)}"
+        raise Invalid("REPO014", words, "[] reports nothing.")
+    return tuple(one.value for one in kinds if one in value)
+
+
 def check_api_url(text: str) -> str:
     """The address of an API without a last slash; Invalid REPO014."""
     if _API_URL.fullmatch(text):
@@ -272,6 +290,7 @@ _OWN: dict[str, Callable[[Any], Any]] = {
     "pipelines": partial(_paths, "pipelines"),
     "tests_limit_s": _tests_limit_s,
     "dag_id_prefixes": _prefixes,
+    "report": _report,
     "api_url": _api_url,
     "api_credential": _api_credential,
 }

@@ -33,6 +33,7 @@ class Asked:
     """A repository's host, with what its API is shown; nothing was asked yet. Holds a secret."""
 
     kind: ForgeKind
+    host: str
     client: ForgeClient
 
 
@@ -75,7 +76,8 @@ def ask_host(
         )
     _check_host(name, stored, place.api_url, repository)
     way = Way(context.network, context.allowed_hosts)
-    return Asked(kind, open_client(kind, place, way, _logins(context, stored)))
+    host = urlsplit(place.api_url).hostname or ""
+    return Asked(kind, host, open_client(kind, place, way, _logins(context, stored)))
 
 
 def _check_host(name: str, stored: StoredCredential, api_url: str, repository: Repository) -> None:

@@ -26,6 +26,7 @@ from windlass.engine.gate import Judged, decide_build
 from windlass.engine.last_good import LastGood
 from windlass.engine.measures import phase
 from windlass.engine.race import claimants_of
+from windlass.engine.reporting import report_verdict
 from windlass.engine.ruling import Rules
 
 _MAX_TURNS = 10
@@ -60,6 +61,8 @@ def judge(
             is_known = judged is not None and judged.build.artifact.dag_ids <= ids
             if judged is not None and owners == seen and is_known:
                 judged = _record(connection, lease, revision, judged, (judges, ruling.policy))
+                by = judged.verdict, ruling.policy
+                report_verdict(context, connection, lease.repository, revision, by)
                 break
         judged, seen = decide_build(rules, built, owners, last_good), owners
         ids |= judged.build.artifact.dag_ids  # a mixture may make others than head and kept ones

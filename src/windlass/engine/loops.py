@@ -26,6 +26,7 @@ from windlass.engine.notice import MANY, Poller
 from windlass.engine.observe import Observer
 from windlass.engine.policies import tell_expiring
 from windlass.engine.removal import go_on_removing
+from windlass.engine.reporter import Reporter, Wording
 from windlass.engine.retention import forget_in_turns
 from windlass.engine.review import deploy_what_is_approved, tell_overdue
 from windlass.engine.sizes import measure_sizes
@@ -59,6 +60,7 @@ def run_worker(
     history: timedelta,
     watch: FileWatch | None = None,
     nightly: Nightly | None = None,
+    wording: Wording | None = None,
     silent_s: float = SILENT_S,
 ) -> None:
     """Work until SIGTERM or SIGINT. Call it from the main thread.
@@ -66,7 +68,7 @@ def run_worker(
     Jobs of a worker that was not heard for `silent_s` are taken from it. `keep_releases` of each
     repository stay in the store, whatever their age; rows older than `history` go where nothing
     refers to them. `watch` looks for the declarative file;
-    `nightly` None makes no backups.
+    `nightly` None makes no backups, and `wording` None tells Git hosts nothing.
     """
     stop = threading.Event()
     observer, poller = Observer(context), Poller(context)
@@ -92,6 +94,9 @@ def run_worker(
     if nightly is not None:
         # Not waited for: a dump may take longer than the grace, and half of one is removed later.
         _start("backup", stop, lambda: back_up_at_night(context, nightly))
+    if wording is not None:
+        # Not waited for either: a host may take its time, and what is not told is told later.
+        _start("reports", stop, Reporter(context, wording).look)
     try:
         worker = JobWorker(
             context.database.direct_url,

@@ -49,6 +49,7 @@ from windlass.engine.moves import waits_for_runs
 from windlass.engine.propose import deploy_approved, propose, withdraw
 from windlass.engine.publish import publish
 from windlass.engine.race import waits_for_first_syncs
+from windlass.engine.reporting import report_pending
 from windlass.engine.rollback import roll_back
 from windlass.engine.testing import build_and_test
 
@@ -74,6 +75,7 @@ def _sync(context: Context, lease: Lease, should_abort: ShouldAbort) -> None:
             return
         served = find_served(connection, lease.repository.id)
         base, memory = _find_base(context, connection, lease, served)
+        report_pending(context, connection, lease.repository, revision.sha)
     _go_on(should_abort)
     built = build_and_test(context, lease, revision, base, memory)
     _go_on(should_abort)

@@ -132,6 +132,7 @@ def test_every_option_is_a_key_of_the_file() -> None:
     chosen: dict[str, Any] = {**below, "team": "ml", "pool": "Company pool"}
     chosen |= {"depth": 7, "paths": ("a",), "submodules": False}  # that goes without paths
     chosen |= {"dag_id_prefixes": ("sales_",), "pipelines": ("b",)}
+    chosen |= {"report": ("sarif", "status")}
     chosen |= {"api_credential": "api", "api_url": "https://git.example/api"}
     for field in fields(DEFAULTS):
         default = getattr(DEFAULTS, field.name)

@@ -84,6 +84,7 @@ def worker() -> None:
     )
     from windlass.engine.loops import run_worker
     from windlass.entrypoints.logs import configure_logs
+    from windlass.entrypoints.reports.stored import WORDING
     from windlass.settings import load_settings
 
     settings = load_settings()
@@ -98,6 +99,7 @@ def worker() -> None:
         history=timedelta(days=settings.history_days),
         watch=watch_of(settings, context),
         nightly=nightly_of(settings, installation_of(settings, database.direct_url)),
+        wording=WORDING,
     )
 
 

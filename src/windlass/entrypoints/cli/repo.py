@@ -323,6 +323,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
     if found["imports"]:
         lines.append(f"Imports  {found['imports']}")
     lines += [_hook_line(hook) for hook in found["hooks"]]
+    if found["untold"]:
+        lines.append(f"  Its Git host is not told of verdicts: {found['untold']}")
     lines += [_hold_line(hold) for hold in found["holds"]]
     lines += [
         f"Waiting  #{one['id']} at {one['revision'][:7]} for approval, {age(one['since'])}"

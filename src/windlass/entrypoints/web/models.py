@@ -505,6 +505,7 @@ class RepositoryOut(BaseModel):
     waiting: list[UnderReviewOut]
     warnings: list[str]
     hooks: list[HookOut]
+    untold: str | None
     options: dict[str, Any]
 
     @classmethod
@@ -546,6 +547,7 @@ class RepositoryOut(BaseModel):
             ],
             warnings=list(warnings_of(facts)),
             hooks=[HookOut.of(hook) for hook in status.hooks],
+            untold=status.untold,
             options=asdict(repository.options),
         )
 

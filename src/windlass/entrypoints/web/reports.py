@@ -15,14 +15,14 @@ from windlass.database.reports import (
 )
 from windlass.database.repositories import get_past_repository
 from windlass.domain.report import Report, new_issues
-from windlass.domain.repository import Repository
 from windlass.domain.rules import get_rule
 from windlass.engine.context import Context
 from windlass.engine.policies import parse_policy
 from windlass.engine.shadow import try_policy
 from windlass.entrypoints.reports.formats import MEDIA_TYPES, Format, render
 from windlass.entrypoints.reports.html import rule_html
-from windlass.entrypoints.reports.subject import Origin, Subject
+from windlass.entrypoints.reports.stored import subject_of
+from windlass.entrypoints.reports.subject import Subject
 from windlass.entrypoints.web.callers import token_check
 from windlass.entrypoints.web.models import PROBLEMS, FindingOut, Line, Request
 from windlass.entrypoints.web.parameters import Name
@@ -55,7 +55,7 @@ def add_reports(router: APIRouter, context: Context) -> None:
             repository = get_past_repository(connection, name)
             stored = get_report(connection, repository.id, revision)
             before = find_report_before(connection, repository.id, stored)
-        subject = _subject(repository, stored, context.public_url)
+        subject = subject_of(repository, stored, context.public_url)
         if format == "json":
             return Response(_json(subject, stored, before), media_type=MEDIA_TYPES["json"])
         headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
@@ -149,23 +149,6 @@ def rules_router() -> APIRouter:
         return HTMLResponse(rule_html(rule), headers={"Content-Security-Policy": policy})
 
     return router
-
-
-def _subject(repository: Repository, stored: StoredReport, public_url: str | None) -> Subject:
-    prefix = "" if repository.path == "." else f"{repository.path}/"
-    branch = repository.ref.name if repository.ref.kind == "branch" else ""
-    return Subject(
-        report=stored.report,
-        name=f"{repository.name} {stored.revision[:7]}",
-        prefix=prefix,
-        here=prefix,
-        python="",
-        files=(),
-        dag_ids=(),
-        seconds=0,
-        origin=Origin(repository.url, stored.revision, branch),
-        public_url=public_url,
-    )
 
 
 def _json(subject: Subject, stored: StoredReport, before: StoredReport | None) -> str:
