@@ -97,6 +97,7 @@ PREFIXES = {
     "PG": "The PostgreSQL that Windlass runs itself.",
     "POD": "Pods: templates and overrides that Kubernetes would refuse, or that are dangerous.",
     "POL": "Release policies: what they demand, how they are written, waivers.",
+    "PULL": "Pull requests, whose heads are checked.",
     "PLE": "ruff: errors, of Pylint.",
     "PROC": "Child processes.",
     "PY": "The interpreter that DAG files are checked for.",

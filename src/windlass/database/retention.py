@@ -168,6 +168,14 @@ def forget_reports(connection: Connection, age: timedelta, limit: int) -> int:
     return _remove(connection, t.forge_report, c.id, [old, c.next_at.is_(None)], limit)
 
 
+def forget_pulls(connection: Connection, age: timedelta, limit: int) -> int:
+    """Pull requests that ended."""
+    c = t.pull_request.c
+    keys = sa.select(c.repository_id, c.number).where(_is_old(c.closed_at, age)).limit(limit)
+    query = sa.delete(t.pull_request).where(sa.tuple_(c.repository_id, c.number).in_(keys))
+    return connection.execute(query).rowcount
+
+
 FORGOTTEN: dict[str, Forget] = {
     "release": forget_releases,
     "event": forget_events,
@@ -180,6 +188,7 @@ FORGOTTEN: dict[str, Forget] = {
     "waiver": forget_waivers,
     "delivery": forget_deliveries,
     "forge_report": forget_reports,
+    "pull_request": forget_pulls,
 }
 """Table → removes at most so many of its rows that are older than an age; how many. In the order
 in which what refers goes before what it refers to."""

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-SCHEMA_VERSION = "0014"
+SCHEMA_VERSION = "0015"
 """The newest migration; a test holds it to that."""
 
 metadata = MetaData(
@@ -645,4 +645,38 @@ forge_report = Table(
     UniqueConstraint("repository_id", "kind", "subject"),
     # The reporter asks for those that are due.
     Index("ix_forge_report_due", "next_at", postgresql_where=text("next_at IS NOT NULL")),
+)
+
+pull_request = Table(
+    "pull_request",
+    metadata,
+    Column("repository_id", ForeignKey("repository.id"), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    # domain.delivery.ForgeKind: who told, and so where its head is.
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("is_fork", Boolean, nullable=False),
+    # The head that was checked last, and what was found in it; `is_static`: read alone.
+    Column("is_static", Boolean, nullable=False, server_default=text("false")),
+    Column("revision", Text),
+    Column("allowed", Boolean),
+    Column("validated", Boolean, nullable=False, server_default=text("true")),
+    Column("findings", JSONB, nullable=False, server_default=text("'[]'")),
+    # A commit of a fork's that a person lets be imported.
+    Column("approved_revision", Text),
+    Column("approved_by", Text),
+    Column("problem", Text, nullable=False, server_default=text("''")),
+    Column("tries", Integer, nullable=False, server_default=text("0")),
+    # When its head is looked at next; NULL: when its host tells of it again.
+    _at("next_check_at"),
+    _at("changed_at", nullable=False),
+    _at("checked_at"),
+    _at("closed_at"),
+    CheckConstraint("state IN ('open', 'merged', 'closed')", name="state"),
+    # The loop of checks asks for those that are due.
+    Index(
+        "ix_pull_request_due", "next_check_at", postgresql_where=text("next_check_at IS NOT NULL")
+    ),
 )

@@ -38,6 +38,7 @@ class Addressee:
     repository: str
     ref: Ref
     is_suspended: bool
+    checks_pulls: bool
     secrets: tuple[bytes, ...]
 
 
@@ -162,7 +163,8 @@ def find_addressees(
     query = (
         sa.select(
             _w.id, _w.kind, _w.address, _w.remote, _r.id.label("repository_id"), _r.name,
-            _r.ref_kind, _r.ref, _r.suspended_at.is_not(None).label("is_suspended"), _s.ciphertext,
+            _r.ref_kind, _r.ref, _r.options,
+            _r.suspended_at.is_not(None).label("is_suspended"), _s.ciphertext,
         )
         .join(t.repository, _r.id == _w.repository_id)
         .join(t.webhook_secret, _s.webhook_id == _w.id)
@@ -271,6 +273,7 @@ def _addressee(rows: list[Row[Any]]) -> Addressee:
         repository=row.name,
         ref=Ref(RefKind(row.ref_kind), row.ref),
         is_suspended=row.is_suspended,
+        checks_pulls=row.options.get("pull_requests", True) is True,
         secrets=tuple(bytes(one.ciphertext) for one in rows),
     )
 

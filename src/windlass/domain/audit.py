@@ -57,6 +57,7 @@ class Action(StrEnum):
     WEBHOOK_REMOVED = "webhook:removed"
     WEBHOOK_REGISTERED = "webhook:registered"  # at its Git host
     WEBHOOK_REPAIRED = "webhook:repaired"  # there
+    PULL_APPROVED = "pull_request:approved"  # a fork's commit may be imported
     DELIVERY_REPLAYED = "delivery:replayed"
     DATABASE_RESTORED = "database:restored"
 

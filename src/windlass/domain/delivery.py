@@ -116,13 +116,15 @@ class DeliveryState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What becomes of a delivery for one repository. `words` say what it told, for people;
-    `revision` is the commit that the remote must show, where that is known."""
+    `revision` is the commit that the remote must show, where that is known. `pull` is a pull
+    request to the branch that is followed, whose head is to be checked."""
 
     state: DeliveryState
     words: str
     reason: str = ""
     ref: str | None = None
     revision: CommitSha | None = None
+    pull: PullRequest | None = None
 
 
 def decide(ref: Ref, news: Iterable[News]) -> Decision:
@@ -178,11 +180,19 @@ def _ignored(ref: Ref, news: News) -> Decision:
         case Ignored(reason=reason):
             return Decision(DeliveryState.IGNORED, "nothing", reason)
         case PullRequest():
-            return Decision(
-                DeliveryState.IGNORED, words_of(news), "nothing is deployed from a pull request"
-            )
+            return _of_pull(ref, news)
     return Decision(
         DeliveryState.IGNORED, words_of(news), f"the repository follows {ref}", name, None
+    )
+
+
+def _of_pull(ref: Ref, news: PullRequest) -> Decision:
+    """Nothing is deployed from a pull request; one to the branch that is followed is checked."""
+    if ref.kind is RefKind.BRANCH and news.target == ref.full_name:
+        reason = "its head is checked; nothing is deployed from it"
+        return Decision(DeliveryState.DONE, words_of(news), reason, pull=news)
+    return Decision(
+        DeliveryState.IGNORED, words_of(news), f"the repository follows {ref}", news.target
     )
 
 

@@ -65,6 +65,8 @@ class Event(StrEnum):
     RUNS_UNKNOWN = "runs:unknown"  # nobody could say whether runs refer to files that moved
     DEPLOYMENT_UNSEEN = "deployment:unseen"  # Airflow does not show it yet; asking goes on
     POLL_FAILED = "poll:failed"
+    PULL_CHECKED = "pull_request:checked"  # its head was judged; nothing is deployed from it
+    PULL_FAILED = "pull_request:failed"  # its head could not be looked at
     REPORT_FAILED = "report:failed"  # a Git host was not told; when it is news. Tried again
     SYNC_ENDED = "sync:ended"  # it had something to do; the milliseconds of each phase
     SYNC_FAILED = "sync:failed"

@@ -50,6 +50,12 @@ DELIVERIES = Measure(
     "Calls of Git hosts, by what became of them.",
     ("kind", "outcome"),
 )
+PULLS = Measure(
+    "windlass_pull_requests_checked",
+    Kind.COUNTER,
+    "Heads of pull requests that were looked at, by what became of it.",
+    ("outcome",),
+)
 FORGE_REPORTS = Measure(
     "windlass_forge_reports",
     Kind.COUNTER,
@@ -116,6 +122,7 @@ MEASURES = (
     POLLS,
     DELIVERIES,
     FORGE_REPORTS,
+    PULLS,
     PUSH_UNNOTICED,
     PUSH_TO_LIVE,
     PUBLISHED_TO_LIVE,

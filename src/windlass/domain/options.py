@@ -53,6 +53,7 @@ class Report(StrEnum):
     """What a Git host is told, where it has an API that Windlass speaks and a credential for it."""
 
     STATUS = "status"  # the verdict, beside each commit that is judged
+    COMMENT = "comment"  # one comment on each pull request, kept up to date
     SARIF = "sarif"  # findings as alerts of code scanning; GitHub only
 
 
@@ -78,7 +79,7 @@ class Options:
     () for all. `dag_id_prefixes` begin the ids that files build at run time: no other repository
     may have an id that begins so. `pipelines` are the folders below the DAG root whose YAML
     documents are compiled, () for none. `report` is what its Git host is told, of `Report`, () for
-    nothing. The host's API is shown the
+    nothing; `pull_requests` has those that it tells of checked. The host's API is shown the
     credential `api_credential`, None for the one that git has, at `api_url`, None for where hosts
     have it.
     """
@@ -106,7 +107,8 @@ class Options:
     paths: tuple[str, ...] = ()
     dag_id_prefixes: tuple[str, ...] = ()
     pipelines: tuple[str, ...] = DEFAULT_FOLDERS
-    report: tuple[str, ...] = (Report.STATUS.value,)
+    report: tuple[str, ...] = (Report.STATUS.value, Report.COMMENT.value)
+    pull_requests: bool = True
     api_credential: str | None = None
     api_url: str | None = None
 

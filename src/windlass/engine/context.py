@@ -47,7 +47,7 @@ from windlass.domain.remote import parse_remote_url
 from windlass.domain.repository import Repository, Revision
 from windlass.domain.served import Judges
 from windlass.domain.tested import SuiteResult
-from windlass.engine.imports import ImportMemory, Imports
+from windlass.engine.imports import ImportMemory, Imports, KeepNothing
 from windlass.engine.login import stored_auth
 from windlass.engine.measures import Measures
 from windlass.engine.pipelines import Pipelines, bindings_of
@@ -135,6 +135,7 @@ class Context:
     `checkers` has one per environment that names an interpreter; `checker` is for the others; so
     are `importers` and `importer`, None where no interpreter of Airflow is known. `published` is
     set when this process flipped a pointer, so that its observer need not wait for its next look.
+    `keeps_results` False forgets what imports and tests gave: they were of strangers' files.
     """
 
     database: Database
@@ -170,6 +171,7 @@ class Context:
     signers: Path | None = None
     apps: Installations = field(default_factory=Installations)
     vaults: Vaults = field(default_factory=Vaults)
+    keeps_results: bool = True
     compiler: PipelineCompiler = field(default_factory=PipelineCompiler)
 
     @property
@@ -218,7 +220,7 @@ class Context:
             repository.id,
             self.inventory_of(repository.environment),
             memory=self.import_memory,
-            keep=KeepInDatabase(self.database),
+            keep=KeepInDatabase(self.database) if self.keeps_results else KeepNothing(),
             read_ignores=self.known_of(repository).read_ignores,
             because="" if is_wanted else "the repository's options switch it off",
         )

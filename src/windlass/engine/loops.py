@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from windlass.database.credentials import forget_previous
@@ -25,6 +26,7 @@ from windlass.engine.nightly import back_up_at_night
 from windlass.engine.notice import MANY, Poller
 from windlass.engine.observe import Observer
 from windlass.engine.policies import tell_expiring
+from windlass.engine.pull_requests import FOLDER, Checking
 from windlass.engine.removal import go_on_removing
 from windlass.engine.reporter import Reporter, Wording
 from windlass.engine.retention import forget_in_turns
@@ -83,7 +85,7 @@ def run_worker(
         _start("strangers", stop, lambda: look_for_strangers(context)),
         _start("clean-up", stop, lambda: _clean_up(context, keep_releases)),
         _start("history", stop, lambda: forget_in_turns(context, history)),
-        _start("mirrors", stop, lambda: keep_mirrors(context, stop.is_set)),
+        _start("mirrors", stop, lambda: _keep_mirrors(context, stop)),
         _start("audit", stop, lambda: _log_head(context)),
         _start("measures", stop, lambda: _store_measures(context)),
         _start("expiry", stop, lambda: _tell_expiring(context)),
@@ -97,6 +99,7 @@ def run_worker(
     if wording is not None:
         # Not waited for either: a host may take its time, and what is not told is told later.
         _start("reports", stop, Reporter(context, wording).look)
+        _start("pull requests", stop, Checking(context).look)
     try:
         worker = JobWorker(
             context.database.direct_url,
@@ -160,6 +163,11 @@ def _store_measures(context: Context) -> float:
 def _log_head(context: Context) -> float:
     log_head(context)
     return AUDIT_HEAD_S
+
+
+def _keep_mirrors(context: Context, stop: threading.Event) -> float:
+    keep_mirrors(replace(context, mirrors=context.mirrors / FOLDER), stop.is_set)
+    return keep_mirrors(context, stop.is_set)
 
 
 def _observe(context: Context, observer: Observer) -> float:

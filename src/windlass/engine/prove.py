@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 from windlass.database.deliveries import NewDelivery
 from windlass.database.webhooks import Addressee
-from windlass.domain.delivery import Decision, DeliveryState, ForgeKind, Proof, decide
+from windlass.domain.delivery import (
+    Decision,
+    DeliveryState,
+    ForgeKind,
+    Proof,
+    PullRequest,
+    decide,
+)
 from windlass.domain.digest import digest_bytes
 from windlass.domain.errors import Invalid
 from windlass.domain.events import Event
@@ -39,6 +46,7 @@ class Believed:
 
     delivery: NewDelivery
     unreadable: Invalid | None = None
+    pull: PullRequest | None = None
 
 
 def believe(
@@ -65,7 +73,7 @@ def believe(
         decided = _not_decided(DeliveryState.DEAD, words)
     proof = verified.proof
     made = _delivery(arrival, addressee, decided, proof=proof, told=told, seal=seal)
-    return Believed(made, unreadable)
+    return Believed(made, unreadable, decided.pull)
 
 
 def not_believed(arrival: Arrival, addressee: Addressee) -> NewDelivery:
@@ -91,6 +99,8 @@ def _decided(addressee: Addressee, told: Told) -> Decision:
     of a whole organisation are, or name a URL that only the host believes in: then the remote is
     asked, and no commit is expected of it."""
     decided = decide(addressee.ref, told.news)
+    if decided.pull is not None:
+        return _of_pull(addressee, told, decided)
     if decided.state is not DeliveryState.ACCEPTED:
         return decided
     if addressee.is_suspended:
@@ -100,6 +110,18 @@ def _decided(addressee: Addressee, told: Told) -> Decision:
         reason = "the call names the repository by another URL"
         return Decision(decided.state, decided.words, reason, decided.ref)
     return decided
+
+
+def _of_pull(addressee: Addressee, told: Told, decided: Decision) -> Decision:
+    """A pull request, unless it is of another repository, or nobody wants it checked."""
+    why = ""
+    if told.aliases and addressee.remote not in told.aliases:
+        why = "the call names another repository"
+    elif addressee.is_suspended:
+        why = "the repository is suspended"
+    elif not addressee.checks_pulls:
+        why = "the option pull_requests is off"
+    return Decision(DeliveryState.IGNORED, decided.words, why) if why else decided
 
 
 def _not_decided(state: DeliveryState, reason: str) -> Decision:

@@ -16,9 +16,10 @@ from queue import Empty, SimpleQueue
 from sqlalchemy.engine import Connection
 
 from windlass.database.deliveries import NewDelivery, count_again, store_deliveries
+from windlass.database.pull_requests import note_pull
 from windlass.database.repositories import get_repository_by_id
 from windlass.database.webhooks import Addressee, Telling, find_addressees, note_heard
-from windlass.domain.delivery import DeliveryState, ForgeKind
+from windlass.domain.delivery import DeliveryState, ForgeKind, PullRequest
 from windlass.domain.errors import AppError, Invalid, Unavailable
 from windlass.domain.events import Event
 from windlass.domain.measures import DELIVERIES
@@ -81,6 +82,7 @@ class _Batch:
     new: dict[tuple[int, str], NewDelivery] = field(default_factory=dict)
     refused: list[NewDelivery] = field(default_factory=list)
     repeated: set[tuple[int, str]] = field(default_factory=set)
+    pulls: dict[tuple[int, str], PullRequest] = field(default_factory=dict)
     answers: list[tuple[_Waiting, list[NewDelivery], Invalid | None]] = field(default_factory=list)
 
 
@@ -202,6 +204,11 @@ class Receiver:
             if work.new:
                 heard = note_heard(connection, {one.webhook_id for one in work.new.values()})
             self._ask(connection, work, stored)
+            # Only what is new: a call that is played again neither opens nor closes anything.
+            for key, pull in sorted(work.pulls.items(), key=lambda one: one[0]):
+                if key in stored:
+                    delivery = work.new[key]
+                    note_pull(connection, delivery.repository_id, delivery.kind, pull)
             for told in heard:
                 repository = get_repository_by_id(connection, told.repository_id)
                 tell(connection, Event.HOOKS_HEARD, repository, kind=told.kind.value)
@@ -221,6 +228,8 @@ class Receiver:
             if each.delivery.key in work.new:
                 work.repeated.add(each.delivery.key)
             work.new.setdefault(each.delivery.key, each.delivery)
+            if each.pull is not None:
+                work.pulls[each.delivery.key] = each.pull
         unreadable = next((each.unreadable for each in found if each.unreadable), None)
         if found:
             work.answers.append((one, [each.delivery for each in found], unreadable))

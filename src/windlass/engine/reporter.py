@@ -17,17 +17,27 @@ from windlass.database.forge_reports import (
     is_known_problem,
     put_off_report,
 )
+from windlass.database.pull_requests import get_pull
 from windlass.database.reports import StoredReport, get_report
 from windlass.database.repositories import get_repository_by_id
-from windlass.domain.errors import AppError, Invalid, Throttled, Unavailable
+from windlass.domain.errors import (
+    AppError,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Throttled,
+    Unavailable,
+)
 from windlass.domain.events import Event
 from windlass.domain.forge import CommitState, CommitStatus
 from windlass.domain.measures import FORGE_REPORTS
 from windlass.domain.options import Report
+from windlass.domain.pull_request import PullRequestStatus
 from windlass.domain.repository import Repository
 from windlass.domain.retry import needs_person, retry_wait_s
 from windlass.engine.context import Context, log, tell
 from windlass.engine.forge import Asked, ask_host, find_kind
+from windlass.engine.pull_requests import plan_text
 from windlass.forges.clients.client import ScanUpload
 
 IDLE_S = 2.0
@@ -41,9 +51,16 @@ INTERVAL_S = 60.0
 @dataclass(frozen=True, slots=True)
 class Wording:
     """How reports are worded, which is not the engine's to say. `sarif` makes a document of what
-    was found in a revision of a repository; the last argument is where this Windlass is."""
+    was found in a revision of a repository; `comment` words what is known of a pull request, with
+    its plan. The last argument is where this Windlass is."""
 
     sarif: Callable[[Repository, StoredReport, str | None], bytes]
+    comment: Callable[[Repository, PullRequestStatus, str, str | None], str]
+
+
+def mark_of(repository: Repository) -> str:
+    """How a comment of ours begins: a link definition of Markdown, which no host shows."""
+    return f"[//]: # (windlass {repository.name})"
 
 
 class Reporter:
@@ -105,6 +122,8 @@ class Reporter:
             status = CommitStatus(context, state, wanted["text"], wanted["url"])
             asked.client.post_status(due.subject, status)
             return None
+        if due.kind is Report.COMMENT:
+            return self._comment(asked, repository, due)
         with self._context.database.transaction() as connection:
             stored = get_report(connection, repository.id, due.subject)
         if not hasattr(asked.client, "upload_sarif"):
@@ -117,6 +136,23 @@ class Reporter:
         cast("ScanUpload", asked.client).upload_sarif(due.subject, due.wanted["ref"], sarif)
         return None
 
+    def _comment(self, asked: Asked, repository: Repository, due: DueReport) -> str:
+        """Make the one comment on a pull request be what is known of it now; its id. One that
+        somebody removed is made anew."""
+        number = int(due.subject)
+        with self._context.database.transaction() as connection:
+            pull = get_pull(connection, repository, number)
+        plan = plan_text(self._context, repository, pull)
+        words = self._wording.comment(repository, pull, plan, self._context.public_url)
+        text = f"{mark_of(repository)}\n{words}"
+        known = due.host_id or asked.client.find_comment(number, mark_of(repository))
+        if known is not None:
+            try:
+                asked.client.change_comment(number, known, text)
+            except (NotFound, Forbidden):
+                known = None
+        return asked.client.add_comment(number, text) if known is None else known
+
     def _check_rest(self, host: str) -> None:
         """Leave a host alone for as long as it asked us to."""
         with self._lock:
@@ -125,7 +161,10 @@ class Reporter:
                 self._resting.pop(host, None)
                 return
         raise Throttled(
-            "FORGE004", f"{host} asked us to wait", "It is asked by itself.", retry_after_s=left_s
+            "FORGE017",
+            f"{host} asked us to wait, and is left alone for so long",
+            "It is asked again by itself.",
+            retry_after_s=left_s,
         )
 
     def _put_off(self, due: DueReport, error: AppError) -> None:

@@ -25,7 +25,7 @@ def report_pending(
     context: Context, connection: Connection, repository: Repository, revision: CommitSha
 ) -> None:
     """Have the host show that the revision is being judged."""
-    if _is_told(connection, repository, Report.STATUS):
+    if is_told(connection, repository, Report.STATUS):
         _want(
             context, connection, repository, revision, (CommitState.PENDING, "It is being judged.")
         )
@@ -37,15 +37,22 @@ def report_verdict(
     repository: Repository,
     revision: CommitSha,
     judged: tuple[Verdict, Policy],
+    *,
+    by_push: bool = True,
 ) -> None:
-    """Have the host show a verdict, by the policy that it was made by."""
+    """Have the host show a verdict, by the policy that it was made by. `by_push` False: it is of a
+    pull request, which is no alert of the branch."""
     verdict, policy = judged
-    if _is_told(connection, repository, Report.STATUS):
+    if is_told(connection, repository, Report.STATUS):
         state = CommitState.SUCCESS if isinstance(verdict, Allowed) else CommitState.FAILURE
         told = state, verdict_words(verdict, policy)
         _want(context, connection, repository, revision, told)
     ref = repository.ref
-    if ref.kind is not RefKind.BRANCH or not _is_told(connection, repository, Report.SARIF):
+    if (
+        not by_push
+        or ref.kind is not RefKind.BRANCH
+        or not is_told(connection, repository, Report.SARIF)
+    ):
         return
     if find_kind(connection, repository) is ForgeKind.GITHUB:
         found = digest_json([finding.to_json() for finding in verdict.findings])
@@ -87,7 +94,7 @@ def link_to(context: Context, repository: Repository, revision: str) -> str | No
     return f"{root}/api/v1/repositories/{name}/report?format=html&revision={revision}"
 
 
-def _is_told(connection: Connection, repository: Repository, report: Report) -> bool:
+def is_told(connection: Connection, repository: Repository, report: Report) -> bool:
     """Whether the host is to be told, and can be; without a query where nothing is."""
     options = repository.options
     if report.value not in options.report or not (options.api_credential or repository.credential):

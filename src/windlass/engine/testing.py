@@ -142,7 +142,7 @@ def _tests_of(context: Context, repository: Repository, revision: Revision) -> S
     mirror = context.mirror_of(repository)
     source = RevisionSource(mirror, revision.sha, ".", listings, options.submodules)
     below = "" if repository.path == "." else repository.path
-    kept_by = KeepInDatabase(context.database)
+    kept_by = KeepInDatabase(context.database) if context.keeps_results else KeepNothing()
     return Suite(context.imports_of(repository), source, below, options.tests_limit_s, kept_by)
 
 

@@ -17,7 +17,13 @@ from windlass.git.access import Remote
 from windlass.git.extent import WHOLE, Extent, promised_in
 from windlass.git.lsrefs import HeadFinder
 from windlass.git.process import Access, GitFailed, GitTooLong, run_git
-from windlass.git.remotes import disk_refusal, fetch_blobs, fetch_head, mirror_refused
+from windlass.git.remotes import (
+    disk_refusal,
+    fetch_blobs,
+    fetch_head,
+    fetch_named,
+    mirror_refused,
+)
 
 _HASH = re.compile(r"[0-9a-f]{7,64}")
 _HEAD = "refs/windlass/head"
@@ -398,6 +404,21 @@ class Mirror:
             fetch_head(remote, self.git_dir, into, max_file_bytes=max_pack_bytes, extent=extent)
         finally:
             self._sweep()
+
+    def fetch_named(
+        self, remote: Remote, name: str, number: int, max_pack_bytes: int | None = None
+    ) -> Revision:
+        """Bring what a ref of any full name leads to, without history, under a number of the
+        caller's, and describe it; raises as `remotes.fetch_named` does."""
+        into = f"refs/windlass/pulls/{number}"
+        with _told_of_disk():
+            self._ensure()
+            (self.git_dir / USED).touch()
+            try:
+                fetch_named(remote, self.git_dir, name, into, max_file_bytes=max_pack_bytes)
+            finally:
+                self._sweep()
+            return self.describe(into)
 
     def has(self, commit: CommitSha) -> bool:
         """Whether the mirror has the commit."""

@@ -119,6 +119,14 @@ def fetch_head(
             raise refused from None
 
 
+def fetch_named(
+    remote: Remote, git_dir: Path, name: str, into: str, *, max_file_bytes: int | None = None
+) -> None:
+    """Fetch the newest commit of a ref, by its full name, into a local one; raises as `fetch_head`
+    does, and GIT004 where the remote has no such ref."""
+    _fetch(remote, git_dir, [f"+{name}:{into}"], max_file_bytes, "--depth=1")
+
+
 def fetch_blobs(
     remote: Remote, git_dir: Path, oids: Sequence[str], *, max_file_bytes: int | None = None
 ) -> None:

@@ -75,6 +75,10 @@ class Checker:
         self._linter = Linter(linter)
         self._ignores = RegexpIgnores(self._pool, file_limit_s)
 
+    def twin(self) -> "Checker":
+        """Another one of the same interpreter, with processes of its own."""
+        return Checker(self.python, size=self._size)
+
     @property
     def python_version(self) -> str:
         """The version whose grammar the files are judged by, such as `3.12.4`. Asked again when

@@ -80,6 +80,11 @@ class Importer:
         self._zygote: Zygote | None = None
         self._built_on = ""
 
+    def twin(self) -> "Importer":
+        """Another one of the same interpreter, with a process and trees of its own."""
+        there = self.interpreter
+        return Importer(there.python, plugins=there.plugins, limits=self.limits)
+
     def check(self) -> None:
         """Raise EngineFailed IMP102 where the interpreter has no Airflow, IMP103 where it does not
         run."""

@@ -82,7 +82,6 @@ def test_of_several_changes_the_one_that_concerns_the_ref_counts() -> None:
     ("news", "words", "reason"),
     [
         ([Push("refs/heads/topic", SHA)], "push to topic", "the repository follows main"),
-        ([PULL], "pull request 7 opened", "nothing is deployed from a pull request"),
         ([Ignored("because")], "nothing", "because"),
         ([], "nothing", "it names no change of a ref"),
     ],

@@ -30,6 +30,7 @@ from windlass.entrypoints.cli import (
     operate,
     plan,
     policy,
+    pull,
     release,
     repo,
     reviews,
@@ -64,6 +65,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(credential.app, name="credential")
 app.add_typer(key.app, name="key")
 app.add_typer(webhook.app, name="webhook")
+app.add_typer(pull.app, name="pr")
 app.add_typer(delivery.app, name="delivery")
 app.add_typer(policy.app, name="policy")
 app.add_typer(finding.app, name="finding")

@@ -1,10 +1,14 @@
 """Reports on what was judged before, as the database has them."""
 
 import json
+from dataclasses import replace
 
 from windlass.database.reports import StoredReport
+from windlass.domain.pull_request import TELLING, PullRequestStatus
+from windlass.domain.report import Report
 from windlass.domain.repository import Repository
 from windlass.engine.reporter import Wording
+from windlass.entrypoints.reports.markdown import as_markdown
 from windlass.entrypoints.reports.sarif import as_sarif
 from windlass.entrypoints.reports.subject import Origin, Subject
 
@@ -31,5 +35,29 @@ def _sarif(repository: Repository, stored: StoredReport, public_url: str | None)
     return json.dumps(as_sarif(subject_of(repository, stored, public_url))).encode()
 
 
-WORDING = Wording(sarif=_sarif)
+def _comment(
+    repository: Repository, pull: PullRequestStatus, plan: str, public_url: str | None
+) -> str:
+    """What a comment says of a pull request. Of a fork's, nothing that an import printed and
+    nothing of what the environment has (security rule S4)."""
+    report = pull.report or Report(False, True, ())
+    hidden = [i for i in report.issues if pull.is_fork and i.finding.type in TELLING]
+    shown = replace(report, issues=tuple(i for i in report.issues if i not in hidden))
+    stored = StoredReport(pull.revision or "", shown, None, pull.changed_at)
+    lines = [as_markdown(subject_of(repository, stored, public_url))]
+    if hidden:
+        lines.append(f"{len(hidden)} more are shown in Windlass only: `{_command(pull)}`")
+    if pull.is_static:
+        lines.append(
+            "It comes from a fork: its files were read, and neither imported nor run. A maintainer "
+            f"can approve this commit: `windlass pr approve {pull.repository} {pull.number}`"
+        )
+    return "\n\n".join([*lines, *([plan] if plan else [])])
+
+
+def _command(pull: PullRequestStatus) -> str:
+    return f"windlass pr show {pull.repository} {pull.number}"
+
+
+WORDING = Wording(sarif=_sarif, comment=_comment)
 """How Git hosts are told."""

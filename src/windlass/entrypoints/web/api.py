@@ -54,6 +54,7 @@ from windlass.entrypoints.web.models import (
 from windlass.entrypoints.web.parameters import Limit, Name
 from windlass.entrypoints.web.plans import add_plans, plans_router
 from windlass.entrypoints.web.policies import policies_router
+from windlass.entrypoints.web.pull_requests import add_pull_requests, pull_requests_router
 from windlass.entrypoints.web.reference import describe, reference_router
 from windlass.entrypoints.web.releases import add_releases
 from windlass.entrypoints.web.reports import (
@@ -103,6 +104,7 @@ def create_api(
     api.include_router(plans_router(context, token))
     api.include_router(rules_router())
     api.include_router(webhooks_router(context, token))
+    api.include_router(pull_requests_router(context, token))
     api.include_router(metrics_router(context.database, metrics_token))
     describe(api)
     api.add_exception_handler(AppError, _answer_app_error)
@@ -211,6 +213,7 @@ def _repositories(context: Context, environment: str, sync_interval: str, token:
     add_plans(router, context)
     add_trials(router, context)
     add_webhooks(router, context)
+    add_pull_requests(router, context)
     return router
 
 
