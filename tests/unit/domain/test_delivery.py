@@ -1,5 +1,7 @@
 """Whom a call concerns: the right branch, tag or pattern, and nobody else."""
 
+from dataclasses import replace
+
 import pytest
 
 from windlass.domain.delivery import (
@@ -62,7 +64,8 @@ def test_what_concerns_a_ref_is_accepted(ref: Ref, news: News, revision: CommitS
         (PATTERN, Push("refs/heads/v1", SHA)),
         (RANGE, TagPush("refs/tags/v2.0.0", SHA)),
         (COMMIT, Push("refs/heads/main", CommitSha("b" * 40))),
-        (MAIN, PULL),
+        (MAIN, replace(PULL, target="refs/heads/other")),
+        (TAG, PULL),
     ],
 )
 def test_what_concerns_another_ref_is_ignored(ref: Ref, news: News) -> None:
@@ -90,6 +93,15 @@ def test_what_is_ignored_says_why(news: list[News], words: str, reason: str) -> 
     decided = decide(MAIN, news)
 
     assert (decided.words, decided.reason) == (words, reason)
+
+
+def test_a_pull_request_to_the_branch_is_checked_and_not_deployed() -> None:
+    assert decide(MAIN, [PULL]) == Decision(
+        DeliveryState.DONE,
+        "pull request 7 opened",
+        "its head is checked; nothing is deployed from it",
+        pull=PULL,
+    )
 
 
 def test_a_ping_is_done_at_once() -> None:
