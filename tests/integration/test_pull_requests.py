@@ -242,6 +242,23 @@ def test_those_to_another_branch_and_of_others_are_ignored(reported: Reported) -
     assert (answered, rows) == ([(200, "ignored")] * 2, 0)
 
 
+@pytest.mark.parametrize(
+    ("number", "branch"),
+    [(2**60, "topic"), (7, "a:b"), (7, "-x"), (7, "*"), (7, "a b"), (7, "..")],
+)
+def test_a_number_or_branch_that_cannot_be_is_passed_over(
+    reported: Reported, number: int, branch: str
+) -> None:
+    told = json.loads(body_of(reported, "opened", number=number))
+    told["pull_request"]["head"]["ref"] = branch
+
+    answered = call(reported, json.dumps(told).encode())
+
+    with reported.context.database.transaction() as connection:
+        rows = connection.execute(sa.select(t.pull_request)).all()
+    assert (answered, rows) == ((200, "ignored"), [])
+
+
 def test_a_head_that_is_not_there_is_told(reported: Reported, checking: Checking) -> None:
     call(reported, body_of(reported, "opened", number=9))
     checking.look()

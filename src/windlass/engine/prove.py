@@ -18,9 +18,12 @@ from windlass.domain.delivery import (
 from windlass.domain.digest import digest_bytes
 from windlass.domain.errors import Invalid
 from windlass.domain.events import Event
+from windlass.domain.ref import RefKind, check_ref
 from windlass.engine.context import log
 from windlass.forges.verify import RawCall, Told, event_named, read, verify
 
+MAX_PULL = 2**53
+"""Above the number of every pull request; what JSON tells exactly (RFC 8259, 6)."""
 Seal = Callable[[str], bytes]
 """Encrypts a text."""
 
@@ -119,9 +122,22 @@ def _of_pull(addressee: Addressee, told: Told, decided: Decision) -> Decision:
         why = "the call names another repository"
     elif addressee.is_suspended:
         why = "the repository is suspended"
+    elif not _is_sound(decided.pull):
+        why = "its number, or the name of its branch, is none that can be"
     elif not addressee.checks_pulls:
         why = "the option pull_requests is off"
     return Decision(DeliveryState.IGNORED, decided.words, why) if why else decided
+
+
+def _is_sound(pull: PullRequest | None) -> bool:
+    """Whether its number and branch can be kept, and given to git."""
+    if pull is None or not 0 < pull.number < MAX_PULL:
+        return False
+    try:
+        source = check_ref(RefKind.BRANCH, pull.source.removeprefix("refs/heads/"))
+    except Invalid:
+        return False
+    return pull.source in (source.name, source.full_name)
 
 
 def _not_decided(state: DeliveryState, reason: str) -> Decision:
