@@ -129,7 +129,9 @@ def test_a_host_that_asks_for_rest_is_left_alone(reported: Reported, reporter: R
     look(reported, reporter)
 
     assert (asked, len(reported.forge.calls)) == (1, 1)
-    assert problems(reported) == ["FORGE017 127.0.0.1 asked us to wait, and is left alone for so long"]
+    assert problems(reported) == [
+        "FORGE017 127.0.0.1 asked us to wait, and is left alone for so long"
+    ]
 
 
 def test_what_the_token_may_not_do_is_told_once_and_given_up(
