@@ -65,6 +65,7 @@ class Event(StrEnum):
     RUNS_UNKNOWN = "runs:unknown"  # nobody could say whether runs refer to files that moved
     DEPLOYMENT_UNSEEN = "deployment:unseen"  # Airflow does not show it yet; asking goes on
     POLL_FAILED = "poll:failed"
+    PULL_ASKED = "pull_request:asked"  # somebody wants it checked again
     PULL_CHECKED = "pull_request:checked"  # its head was judged; nothing is deployed from it
     PULL_FAILED = "pull_request:failed"  # its head could not be looked at
     REPORT_FAILED = "report:failed"  # a Git host was not told; when it is news. Tried again

@@ -207,12 +207,13 @@ def approve(
         return get_pull(connection, repository, number)
 
 
-def check_again(context: Context, name: str, number: int) -> PullRequestStatus:
+def check_again(context: Context, name: str, number: int, *, actor: str) -> PullRequestStatus:
     """Have an open pull request checked again. Raises as `approve`, but for PULL003."""
     with context.database.transaction() as connection:
         repository = get_workable(connection, name)
         get_pull(connection, repository, number)
         ask_check(connection, repository, number)
+        tell(connection, Event.PULL_ASKED, repository, number=number, actor=actor)
         return get_pull(connection, repository, number)
 
 

@@ -79,6 +79,10 @@ PAIRS = {
     f"GET {REPOSITORY}/webhooks/{{kind}}/verify": "webhook verify",
     f"POST {REPOSITORY}/webhooks/{{kind}}/repair": "webhook repair",
     f"DELETE {REPOSITORY}/webhooks/{{kind}}": "webhook remove",
+    "GET /api/v1/pull-requests": "pr list",
+    f"GET {REPOSITORY}/pull-requests/{{number}}": "pr show",
+    f"POST {REPOSITORY}/pull-requests/{{number}}/check": "pr check",
+    f"POST {REPOSITORY}/pull-requests/{{number}}/approve": "pr approve",
     "GET /api/v1/webhooks": "webhook list",
     "GET /api/v1/deliveries": "delivery list",
     "GET /api/v1/deliveries/{delivery}": "delivery show",
@@ -114,7 +118,13 @@ LOCAL = {
         "doctor",
         "check",
     ),
-    *("finding explain", "environment try", "compile"),  # `policy try` has its endpoint
+    *(
+        "finding explain",
+        "environment try",
+        "compile",
+        "import dag-factory",
+        "import pipeweaver",
+    ),  # `policy try` has its endpoint
 }
 
 

@@ -17,7 +17,7 @@ def list_all(
     ended: Annotated[bool, typer.Option("--ended", help="Those that ended too.")] = False,
     output: Output = "text",
 ) -> None:
-    """List the pull requests that Git hosts told of, and what was found in their heads."""
+    """List pull requests, and what was found in them."""
     from windlass.entrypoints.cli.client import Client
 
     asked = {"repository": repository, "ended": "true" if ended else None}
@@ -34,7 +34,7 @@ def list_all(
 
 @app.command(epilog="Example: windlass pr show team-dags 7")
 def show(name: Name, number: Number, output: Output = "text") -> None:
-    """Show one pull request and what was found in its head. Exits 1 where that is denied."""
+    """Show one pull request. Exits 1 if it is denied."""
     from windlass.entrypoints.cli.client import Client
 
     found = Client().get(_address(name, number))
@@ -66,7 +66,7 @@ def approve(
     revision: Annotated[str, typer.Option(help="The commit that you looked at, in full.")],
     output: Output = "text",
 ) -> None:
-    """Let one commit of a fork's pull request be imported and its tests run, in the sandbox."""
+    """Let a commit of a fork be imported, in the sandbox."""
     from windlass.entrypoints.cli.client import Client
 
     found = Client().post(f"{_address(name, number)}/approve", {"revision": revision})

@@ -106,9 +106,9 @@ def add_pull_requests(router: APIRouter, context: Context) -> None:
             return PullRequestOut.of(get_pull(connection, repository, number), whole=True)
 
     @router.post("/{name}/pull-requests/{number}/check", status_code=HTTPStatus.ACCEPTED)
-    def check_one(name: Name, number: Number) -> PullRequestOut:
+    def check_one(name: Name, number: Number, actor: Actor) -> PullRequestOut:
         """Have the head of a pull request checked again."""
-        return PullRequestOut.of(check_again(context, name, number))
+        return PullRequestOut.of(check_again(context, name, number, actor=actor))
 
     @router.post("/{name}/pull-requests/{number}/approve", status_code=HTTPStatus.ACCEPTED)
     def approve_one(name: Name, number: Number, given: ApproveIn, actor: Actor) -> PullRequestOut:
