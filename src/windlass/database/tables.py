@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-SCHEMA_VERSION = "0015"
+SCHEMA_VERSION = "0022"
 """The newest migration; a test holds it to that."""
 
 metadata = MetaData(
