@@ -311,8 +311,8 @@ def test_the_commands_show_them(reported: Reported, checking: Checking, room: Pa
         "dags pull request 7, open: topic into main, of a fork",
         f"Head     {sha[:12]}: denied",
     ]
-    assert asked == ["Pull request 7 of dags is checked again: windlass pr show dags 7"]
-    assert approved == [f"{sha[:7]} of pull request 7 is imported and tested now."]
+    assert asked[-1] == "Pull request 7 of dags is checked again: windlass pr show dags 7"
+    assert approved[-1] == f"{sha[:7]} of pull request 7 is imported and tested now."
     assert isinstance(missing.exception, NotFound)
     assert missing.exception.code == "PULL001"
 

@@ -67,8 +67,6 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "RotateThereIn": {"keep": "24h"},
     "WebhookIn": {"kind": "github"},
     "RotateIn": {"keep": "24h"},
-    "RegisterIn": {"kind": "github"},
-    "RotateThereIn": {"keep": "24h"},
     "ApproveIn": {"revision": "3f9c2d1" + "0" * 33},
     "NamesIn": {"names": ["team-dags"]},
 }
