@@ -99,6 +99,7 @@ LOCAL = {
         "bench sync",
         "dag test",
         "bench poll",
+        "bench compile",
         "bench gate",
         "bench plan",
         "bench live",

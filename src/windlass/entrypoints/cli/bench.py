@@ -218,7 +218,7 @@ def compile_(
     ] = Path(".venv-peers3"),
     output: Output = "text",
 ) -> None:
-    """Measure pipelines, beside tools that read YAML when Airflow parses.
+    """Measure pipelines, beside tools that read YAML.
 
     How long compiling takes; how long Airflow takes to parse what was compiled, the same pipelines
     by dag-factory and by blueprint; and how much of it again after a change of one. All in one run
