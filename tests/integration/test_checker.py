@@ -324,6 +324,7 @@ def test_the_version_is_that_of_the_interpreter_that_was_named(one: Checker) -> 
 def test_an_interpreter_that_takes_anothers_place_is_asked_anew(tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.symlink_to(sys.executable)
+    others = children()
     checker = Checker(python, size=1)
     try:
         before = checker.python_version, judge(checker, GOOD)
@@ -332,9 +333,9 @@ def test_an_interpreter_that_takes_anothers_place_is_asked_anew(tmp_path: Path) 
             f'#!/bin/sh\n[ "$2" = -c ] && echo 3.13.99 || exec {sys.executable} "$@"\n'
         )
         python.chmod(0o700)
-        first = new_children({})
+        first = new_children(others)
         after = checker.python_version, judge(checker, GOOD)
-        second = new_children({})
+        second = new_children(others)
     finally:
         checker.close()
 

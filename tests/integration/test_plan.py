@@ -398,7 +398,7 @@ def test_what_cannot_be_planned_is_told(
 
 def test_histories_without_a_common_commit_are_told(repository: Repository) -> None:
     repository.git("checkout", "--quiet", "--orphan", "other")
-    repository.commit({})
+    repository.commit({"dags/own.py": DAG.format(dag_id="own", schedule=None)})
 
     done = run(repository, "main", "other")
 
