@@ -23,7 +23,6 @@ up: setup ## everything on this machine, with your own repositories; AIRFLOW=1 r
 test: lint ## lint, types and all tests
 	@sh scripts/setup --tests $(if $(PYTHON),"$(PYTHON)")
 	@sh scripts/test
-	@cd airflow-provider && ../.venv-airflow/bin/python -m pytest
 
 lint: setup ## style, format, types, the direction of imports, and pins that satisfy pyproject.toml
 	@$(bin)/uv pip check --quiet --python $(bin)/python
