@@ -1,6 +1,6 @@
 # One command each; `make help` lists them. Only Python 3.11-3.13, git and make are needed first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint bench peers docs lock clean
+.PHONY: help setup demo up test lint bench peers providers docs lock clean
 .NOTPARALLEL:
 
 # Another Python:  make setup PYTHON=/path/to/python3.12
@@ -21,8 +21,11 @@ up: setup ## everything on this machine, with your own repositories; AIRFLOW=1 r
 	@$(bin)/windlass up $(if $(filter-out 0,$(AIRFLOW)),--airflow)
 
 test: lint ## lint, types and all tests
-	@sh scripts/setup --tests $(if $(PYTHON),"$(PYTHON)")
 	@sh scripts/test
+
+providers: setup ## import and run compiled pipelines, in two Airflows with every provider
+	@sh scripts/setup --tests $(if $(PYTHON),"$(PYTHON)")
+	@$(bin)/python -m pytest tests/acceptance/test_pipelines.py -m providers
 
 lint: setup ## style, format, types, the direction of imports, and pins that satisfy pyproject.toml
 	@$(bin)/uv pip check --quiet --python $(bin)/python

@@ -27,6 +27,7 @@ RUNS = ROOT / "tests" / "cases" / "runs"
 HERE = Path(__file__).parent
 AIRFLOWS = {"3.3": "3", "2.11": "2"}
 LIMIT_S = 600
+pytestmark = pytest.mark.providers
 COMPANY = """
 def cities(first):
     return [{"city": first}, {"city": "Bonn"}]
