@@ -53,7 +53,7 @@ def answer_of(script: str, airflow: str, *arguments: Path, **variables: str) -> 
     python = ROOT / f".venv-providers{airflow}" / "bin" / "python"
     if airflow == "2" and sys.version_info >= (3, 13):
         pytest.skip("Airflow 2.11 ends with Python 3.12")
-    assert python.exists(), "no Airflow with providers; run `sh scripts/setup --tests`"
+    assert python.exists(), "no Airflow with providers; run `make providers`"
     env = process_environment()
     env.pop("PYTHONDONTWRITEBYTECODE", None)  # the second time takes a third
     command = [str(python), str(HERE / script), *map(str, arguments)]

@@ -19,11 +19,10 @@ _AT_A_TIME = 500
 
 def find_imports(connection: Connection, keys: Iterable[str]) -> dict[str, Imported]:
     """What was kept under these keys, without the serialised DAGs; it counts as used now."""
-    text_array: Any = ARRAY(sa.Text)
     columns = t.imported_file.c
     query = (
         sa.update(t.imported_file)
-        .where(columns.key == sa.func.any(sa.literal([*keys], text_array)))
+        .where(_has_key(keys))
         .values(used_at=sa.func.now())
         .returning(columns.key, columns.result)
     )
@@ -35,15 +34,18 @@ def find_imports(connection: Connection, keys: Iterable[str]) -> dict[str, Impor
 
 def find_whole_imports(connection: Connection, keys: Iterable[str]) -> dict[str, Imported]:
     """As `find_imports`, with the serialised DAGs."""
-    text_array: Any = ARRAY(sa.Text)
     columns = t.imported_file.c
-    query = sa.select(columns.key, columns.result, columns.dags).where(
-        columns.key == sa.func.any(sa.literal([*keys], text_array))
-    )
+    query = sa.select(columns.key, columns.result, columns.dags).where(_has_key(keys))
     return {
         row.key: Imported.from_json(json.loads(zlib.decompress(row.result)), row.dags)
         for row in connection.execute(query)
     }
+
+
+def _has_key(keys: Iterable[str]) -> sa.ColumnElement[bool]:
+    """One of the keys, which go as one array: a parameter each is slow to bind."""
+    text_array: Any = ARRAY(sa.Text)
+    return t.imported_file.c.key == sa.func.any(sa.literal([*keys], text_array))
 
 
 def keep_imports(connection: Connection, results: Mapping[str, Imported]) -> None:

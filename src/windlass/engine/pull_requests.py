@@ -217,13 +217,6 @@ def check_again(context: Context, name: str, number: int, *, actor: str) -> Pull
         return get_pull(connection, repository, number)
 
 
-def plan_text(context: Context, repository: Repository, pull: PullRequestStatus) -> str:  # noqa: ARG001
-    """The plan of a pull request as Markdown, which its comment shows below the findings; empty
-    where there is none. The place for `windlass plan` to say what a merge would change; of a fork's
-    it must say nothing of the environment."""
-    return ""
-
-
 def _as_pull(repository: Repository, *, is_static: bool) -> Repository:
     """The repository as its pull requests are judged: whole, and of strangers by reading alone."""
     options = replace(repository.options, verdict_mode=VerdictMode.ALL)

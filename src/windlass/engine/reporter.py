@@ -37,7 +37,6 @@ from windlass.domain.repository import Repository
 from windlass.domain.retry import needs_person, retry_wait_s
 from windlass.engine.context import Context, log, tell
 from windlass.engine.forge import Asked, ask_host, find_kind
-from windlass.engine.pull_requests import plan_text
 from windlass.forges.clients.client import ScanUpload
 
 IDLE_S = 2.0
@@ -51,11 +50,11 @@ INTERVAL_S = 60.0
 @dataclass(frozen=True, slots=True)
 class Wording:
     """How reports are worded, which is not the engine's to say. `sarif` makes a document of what
-    was found in a revision of a repository; `comment` words what is known of a pull request, with
-    its plan. The last argument is where this Windlass is."""
+    was found in a revision of a repository; `comment` words what is known of a pull request. The
+    last argument is where this Windlass is."""
 
     sarif: Callable[[Repository, StoredReport, str | None], bytes]
-    comment: Callable[[Repository, PullRequestStatus, str, str | None], str]
+    comment: Callable[[Repository, PullRequestStatus, str | None], str]
 
 
 def mark_of(repository: Repository) -> str:
@@ -142,8 +141,7 @@ class Reporter:
         number = int(due.subject)
         with self._context.database.transaction() as connection:
             pull = get_pull(connection, repository, number)
-        plan = plan_text(self._context, repository, pull)
-        words = self._wording.comment(repository, pull, plan, self._context.public_url)
+        words = self._wording.comment(repository, pull, self._context.public_url)
         text = f"{mark_of(repository)}\n{words}"
         known = due.host_id or asked.client.find_comment(number, mark_of(repository))
         if known is not None:

@@ -6,11 +6,8 @@ from pathlib import Path
 from windlass.domain.errors import Invalid
 from windlass.domain.repository import CommitSha
 from windlass.git.mirror import Mirror
-from windlass.git.process import Access, GitFailed, run_git
-
-# As for git/worktree.py: the folder may belong to another account, and nothing that its
-# .git/config names may be started.
-_ACCESS = Access(config={"safe.directory": "*", "core.fsmonitor": "false"})
+from windlass.git.process import GitFailed, run_git
+from windlass.git.worktree import UNTRUSTED_FOLDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,5 +67,5 @@ class Clone:
 
 
 def _line(root: Path, *arguments: str) -> str:
-    output = run_git(["-C", str(root), *arguments], access=_ACCESS)
+    output = run_git(["-C", str(root), *arguments], access=UNTRUSTED_FOLDER)
     return output.decode("utf-8", "surrogateescape").strip("\n")

@@ -13,7 +13,7 @@ from windlass.git.process import Access, GitFailed, GitTooLong, run_git
 _LISTING_BYTES = 20_000_000
 # The folder may belong to another account, as in a container; and nothing that its .git/config
 # names may be started (git-config(1): safe.directory, core.fsmonitor).
-_ACCESS = Access(config={"safe.directory": "*", "core.fsmonitor": "false"})
+UNTRUSTED_FOLDER = Access(config={"safe.directory": "*", "core.fsmonitor": "false"})
 _GITLINK = b"160000"
 
 
@@ -122,6 +122,6 @@ class WorkingTree:
     def _git(self, *arguments: str) -> bytes:
         return run_git(
             ["-C", str(self.root), *arguments],
-            access=_ACCESS,
+            access=UNTRUSTED_FOLDER,
             max_output_bytes=_LISTING_BYTES,
         )

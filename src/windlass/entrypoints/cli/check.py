@@ -9,7 +9,7 @@ import typer
 
 from windlass.domain.errors import Invalid
 from windlass.entrypoints.cli.files import read_file, write_file
-from windlass.entrypoints.cli.render import say
+from windlass.entrypoints.cli.render import NamesFile, OutFile, say
 
 if TYPE_CHECKING:
     from windlass.domain.policy import Policy
@@ -31,10 +31,7 @@ def check(
     form: Annotated[
         Format, typer.Option("--format", help="What to print: for people, or for which tool.")
     ] = "text",
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Write that to a file, and print the text for people all the same."),
-    ] = None,
+    out: OutFile = None,
     airflow_python: Annotated[
         Path | None,
         typer.Option(
@@ -42,14 +39,7 @@ def check(
             " Default: as configured, else the one that runs this, without imports."
         ),
     ] = None,
-    inventory: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True,
-            dir_okay=False,
-            help="A YAML file of connections, variables and pools that there are, by name.",
-        ),
-    ] = None,
+    inventory: NamesFile = None,
     no_import: Annotated[
         bool, typer.Option("--no-import", help="Import nothing; the report says so.")
     ] = False,

@@ -10,7 +10,7 @@ import typer
 
 from windlass.domain.errors import Invalid
 from windlass.entrypoints.cli.files import write_file
-from windlass.entrypoints.cli.render import say
+from windlass.entrypoints.cli.render import NamesFile, OutFile, say
 from windlass.entrypoints.failures import EXIT_FAILED
 
 if TYPE_CHECKING:
@@ -40,10 +40,7 @@ def plan(
     form: Annotated[
         Format, typer.Option("--format", help="What to print: for people, or for which tool.")
     ] = "text",
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Write that to a file, and print the text for people all the same."),
-    ] = None,
+    out: OutFile = None,
     airflow_python: Annotated[
         Path | None,
         typer.Option(
@@ -51,14 +48,7 @@ def plan(
             " one a plain reading must do, and the plan says so."
         ),
     ] = None,
-    inventory: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True,
-            dir_okay=False,
-            help="A YAML file of connections, variables and pools that there are, by name.",
-        ),
-    ] = None,
+    inventory: NamesFile = None,
     policy: Annotated[
         Path | None, typer.Option(help="A release policy (YAML) in place of the built-in one.")
     ] = None,

@@ -6,12 +6,25 @@ import textwrap
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from windlass.domain.text import plain, plain_json
 
+OutFile = Annotated[
+    Path | None,
+    typer.Option(help="Write that to a file, and print the text for people all the same."),
+]
+NamesFile = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True,
+        dir_okay=False,
+        help="A YAML file of connections, variables and pools that there are, by name.",
+    ),
+]
 Output = Annotated[
     Literal["text", "json"], typer.Option("--output", "-o", help="text, or json for programs.")
 ]

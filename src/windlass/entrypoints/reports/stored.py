@@ -35,9 +35,7 @@ def _sarif(repository: Repository, stored: StoredReport, public_url: str | None)
     return json.dumps(as_sarif(subject_of(repository, stored, public_url))).encode()
 
 
-def _comment(
-    repository: Repository, pull: PullRequestStatus, plan: str, public_url: str | None
-) -> str:
+def _comment(repository: Repository, pull: PullRequestStatus, public_url: str | None) -> str:
     """What a comment says of a pull request. Of a fork's, nothing that an import printed and
     nothing of what the environment has (security rule S4)."""
     report = pull.report or Report(False, True, ())
@@ -52,7 +50,7 @@ def _comment(
             "It comes from a fork: its files were read, and neither imported nor run. A maintainer "
             f"can approve this commit: `windlass pr approve {pull.repository} {pull.number}`"
         )
-    return "\n\n".join([*lines, *([plan] if plan else [])])
+    return "\n\n".join(lines)
 
 
 def _command(pull: PullRequestStatus) -> str:
