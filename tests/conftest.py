@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES = 2 << 30  # more than both processes of a run were seen to hold at a time
+
 
 def pytest_configure() -> None:
     for name in [*os.environ]:
@@ -43,8 +46,12 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def session_folder() -> Iterator[Path]:
-    """A folder that any account may enter: as root, pytest's own may be entered by root only."""
-    folder = Path(tempfile.mkdtemp(prefix="windlass-test-", dir="/tmp"))
+    """A folder that any account may enter: as root, pytest's own may be entered by root only.
+
+    It is in memory where there is room: tests make many small files, which ext4 takes its time for.
+    """
+    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_BYTES
+    folder = Path(tempfile.mkdtemp(prefix="windlass-test-", dir=MEMORY if in_memory else "/tmp"))
     folder.chmod(0o711)
     yield folder
     shutil.rmtree(folder)

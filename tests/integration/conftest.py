@@ -2,14 +2,11 @@
 
 import itertools
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
@@ -40,9 +37,8 @@ from windlass.entrypoints.demo.gitserver import GitHttpServer
 from windlass.sandbox.checker import Checker
 from windlass.targets.airflow import AirflowClient
 
-PASSWORD = "correct horse"
-MEMORY = Path("/dev/shm")  # for data that outlives nothing
-MEMORY_BYTES = 1 << 30
+# Of this process of tests alone: exposure is looked for in what every process was started with.
+PASSWORD = f"correct horse {os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
 _NUMBERS = itertools.count()
 
 
@@ -80,29 +76,15 @@ class Origin:
 @pytest.fixture(scope="session")
 def postgres(session_folder: Path) -> Iterator[str]:
     """The URL of the server, with a database `template` that holds the schema."""
-    with in_memory(session_folder) as folder:
-        server = EmbeddedPostgres(folder / "postgres", durable=False)
-        url = server.start()
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("CREATE DATABASE template")
-        template = Database(_database_url(url, "template"))
-        template.migrate()
-        template.close()
-        yield url
-        server.stop()
-
-
-@contextmanager
-def in_memory(otherwise: Path) -> Iterator[Path]:
-    """A folder in memory, where there is room for it: a copy of the template is 300 files, which
-    takes 20 ms there and 300 on ext4."""
-    if not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < MEMORY_BYTES:
-        yield otherwise
-        return
-    with TemporaryDirectory(prefix="windlass-test-", dir=MEMORY) as made:
-        folder = Path(made)
-        folder.chmod(0o711)  # as root, the server runs under another account
-        yield folder
+    server = EmbeddedPostgres(session_folder / "postgres", durable=False)
+    url = server.start()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE template")
+    template = Database(_database_url(url, "template"))
+    template.migrate()
+    template.close()
+    yield url
+    server.stop()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.integration.conftest import (
+    PASSWORD,
     Origin,
     clone_of,
     deployed_files,
@@ -287,7 +288,7 @@ def test_the_password_is_nowhere_on_disk_in_clear(
         path
         for folder in folders
         for path in folder.rglob("*")
-        if path.is_file() and b"correct horse" in path.read_bytes()
+        if path.is_file() and PASSWORD.encode() in path.read_bytes()
     ]
     assert holding == []
 
