@@ -219,6 +219,6 @@ def test_a_version_of_another_bundle_class_is_refused(make_bundle: Make, version
 
     assert refusal(bundle.initialize) == (
         f'BUNDLE010 orders: "{version}" is not a version of a Windlass bundle. Expected a release '
-        'id such as "42", or "unbound". The run was made while another bundle class had this name: '
+        'id such as "42", or "unbound". The run began while another bundle served its DAG: '
         "clear it with the latest bundle version."
     )

@@ -4,13 +4,19 @@
 memory that it holds for ever.
 """
 
+import json
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from windlass.database.embedded import EmbeddedPostgres
 from windlass.domain.errors import Invalid
 from windlass.settings import Settings
+
+RUNNING = "up.lock"
+"""The file of a home that its `windlass up` keeps locked, with the settings that it runs by."""
 
 
 def make_home(home: Path) -> None:
@@ -25,6 +31,15 @@ def make_home(home: Path) -> None:
             f"other accounts may write in {str(home)!r}, where keys and tokens are kept",
             f"chmod go-w {home}",
         )
+
+
+def settings_that_run(home: Path) -> dict[str, Any]:
+    """The settings that the `windlass up` of this home gave its parts, but for those that hold
+    secrets; none where none runs, and the last one's where it was killed."""
+    with suppress(OSError, ValueError):
+        found = json.loads((home / RUNNING).read_bytes())
+        return {name: value for name, value in found.items() if name in Settings.model_fields}
+    return {}
 
 
 def check_database(settings: Settings, mounts: Path = Path("/proc/self/mountinfo")) -> None:

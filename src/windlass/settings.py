@@ -4,6 +4,7 @@
 is made from the descriptions here.
 """
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -379,6 +380,19 @@ def explain_settings(**flags: Any) -> list[Explained]:
         )
         for name, field in Settings.model_fields.items()
     ]
+
+
+def describe_settings(settings: Settings, changed: Mapping[str, str]) -> dict[str, Any]:
+    """Settings as JSON, such that another process may be given them: paths are absolute, what is
+    secret or has no value is left out. `changed` are variables with other values."""
+    found = {
+        name: value.absolute() if isinstance(value, Path) else value
+        for name, value in settings
+        if value is not None and not _is_secret(Settings.model_fields[name])
+    }
+    found |= {name.removeprefix(PREFIX).lower(): value for name, value in changed.items()}
+    told: dict[str, Any] = json.loads(json.dumps(found, default=str))
+    return told
 
 
 def _is_secret(field: FieldInfo) -> bool:

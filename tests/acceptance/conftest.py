@@ -13,11 +13,25 @@ import pytest
 
 from tests.waiting import wait_until
 from windlass.domain.environment import FOLDER_BUNDLE
+from windlass.entrypoints.demo.airflow import GRACE_S
 from windlass.entrypoints.demo.questions import DemoAirflow
 from windlass.entrypoints.demo.stage import USER, Clone, Stage
+from windlass.entrypoints.processes import ChildProcess, stop_all
 from windlass.settings import process_environment
 
 ROOT = Path(__file__).parents[2]
+SERVED = "served"
+SETTLED = """
+from airflow.sdk import DAG, task
+
+with DAG("settled", schedule=None, tags=["{tag}"]):
+
+    @task
+    def work() -> str:
+        return "{tag}"
+
+    work()
+"""
 
 
 class BothTargets(Stage):
@@ -28,6 +42,8 @@ class BothTargets(Stage):
     """
 
     bundles = 40
+    served: Clone | None = None
+    """A repository that Airflow's own Git bundle serves, until `stop_serving`."""
 
     def unmount(self) -> None:
         """Leave Airflow an empty folder in place of the store, as a lost mount does."""
@@ -55,8 +71,27 @@ class BothTargets(Stage):
         )
         return run.stdout
 
+    def stop_serving(self) -> None:
+        """Take the repository out of the list of bundles; what starts then reads that."""
+        self.served = None
+        self.airflow._settings = self._airflow_settings()
+
+    def restart_processor(self) -> None:
+        """Start what reads DAGs anew."""
+        parts = self.airflow._children
+        stop_all([parts["dag-processor"]], GRACE_S)
+        parts["dag-processor"] = ChildProcess(self.airflow.commands()["dag-processor"])
+
+    def variables_of_processor(self) -> str:
+        """The environment of Airflow's processor, as `env` prints it there."""
+        pid = self.airflow._children["dag-processor"].pid
+        return Path(f"/proc/{pid}/environ").read_text().replace("\0", "\n")
+
     def _start(self, stack: ExitStack) -> None:
         self.mount()
+        stack.enter_context(self.git)
+        self.served = self.clone(SERVED)
+        self.served.commit_and_push("first", {"dags/settled.py": SETTLED.format(tag="v1")})
         super()._start(stack)
 
     def _mount(self) -> Path:
@@ -69,10 +104,17 @@ class BothTargets(Stage):
         classpath = "airflow.dag_processing.bundles.local.LocalDagBundle"
         kwargs = {"path": str(folder), "refresh_interval": 30}
         pool.append({"name": FOLDER_BUNDLE, "classpath": classpath, "kwargs": kwargs})
+        login = {"conn_type": "git", "login": USER, "password": self.password}
+        if self.served is not None:
+            login["host"] = self.served.url
+            classpath = "airflow.providers.git.bundles.git.GitDagBundle"
+            stock = {"tracking_ref": "main", "subdir": "dags", "git_conn_id": "team"}
+            pool.append({"name": SERVED, "classpath": classpath, "kwargs": stock})
         return {
             **settings,
+            "AIRFLOW_CONN_TEAM": json.dumps(login),
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(pool),
-            "AIRFLOW__WINDLASS__ALLOWED_BUNDLES": FOLDER_BUNDLE,
+            "AIRFLOW__WINDLASS__ALLOWED_BUNDLES": f"{FOLDER_BUNDLE},{SERVED}",
             "AIRFLOW__DAG_PROCESSOR__STALE_BUNDLE_CLEANUP_INTERVAL": "2",
             "AIRFLOW__API__EXPOSE_CONFIG": "True",
             "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "12",  # so that a test need not wait for 30 s

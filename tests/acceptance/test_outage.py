@@ -77,6 +77,7 @@ def team(stage: BothTargets, tampered: Tampered) -> Iterator[Outage]:
     stage.git.offline()
     stage.stop_windlass()
     stage.airflow.stop()
+    stage.stop_serving()  # Airflow's own Git bundle needs the host to start
     stage.unmount()
     stage.airflow.start(deadline_s=90)
     yield team

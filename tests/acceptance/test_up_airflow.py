@@ -74,6 +74,16 @@ class UpAirflow:
         password = Path(words[words.index("cat") + 1]).read_text()
         return DemoAirflow(self.url, "admin", password)
 
+    def doctor(self) -> dict[str, str]:
+        """What `windlass doctor` finds in a shell that knows no setting but the home."""
+        env = {"PATH": os.environ["PATH"], "WINDLASS_HOME": str(self.home)}
+        command = [sys.executable, "-m", "windlass", "doctor", "--output", "json"]
+        run = subprocess.run(command, env=env, cwd="/", capture_output=True, check=False)
+        rows = {row["subject"]: row for row in json.loads(run.stdout)}
+        imports = "confined" if "confined by" in rows["default: imports"]["found"] else "not made"
+        told = {name: rows[name]["condition"] for name in ("api", "default: rights")}
+        return {**told, "default: imports": imports}
+
     def end(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(120)
@@ -107,6 +117,7 @@ def test_everything_runs_beside_an_airflow_of_its_own_and_the_next_start_finds_i
     airflow = up.ask()
     assert airflow.find_dag("mine") is not None
     airflow.close()
+    assert up.doctor() == {"api": "ok", "default: imports": "confined", "default: rights": "ok"}
     assert up.started() == PARTS
     family = up.family()
     assert listening_addresses(family) <= LOOPBACK

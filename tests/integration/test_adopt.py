@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,7 +58,7 @@ def test_one_that_cannot_be_registered_keeps_no_other_from_it(
     context: Context, origin: Origin, registration: Registration, room: Path
 ) -> None:
     origin.push("first", {"orders.py": DAG})
-    listed = [
+    listed: list[dict[str, Any]] = [
         {
             "name": name,
             "classpath": "airflow.providers.git.bundles.git.GitDagBundle",
@@ -65,6 +66,7 @@ def test_one_that_cannot_be_registered_keeps_no_other_from_it(
         }
         for name, url in (("gone", f"{origin.url}-gone"), ("here", origin.url), ("none", None))
     ]
+    listed.append({"name": "dags-folder", "classpath": "airflow.LocalDagBundle", "kwargs": {}})
     keep_login(context, "git", origin.url, LOGIN, replace=False, actor="alice")
 
     with command_line(context, room) as windlass:
@@ -78,6 +80,7 @@ def test_one_that_cannot_be_registered_keeps_no_other_from_it(
     assert [line.split(":")[0] for line in result.stderr.splitlines()] == [
         "✕ gone",
         "✕ standard input",
+        "- standard input",
     ]
 
 

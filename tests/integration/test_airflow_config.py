@@ -11,6 +11,7 @@ from tests.integration.serving import CommandLine, command_line
 from windlass.domain.errors import Invalid
 from windlass.domain.statement import key_text
 from windlass.engine.context import Context
+from windlass.entrypoints.cli.airflow import DAGS_FOLDER
 
 
 def pool_in(lines: list[str]) -> list[dict[str, Any]]:
@@ -69,3 +70,40 @@ def test_a_mount_and_an_origin_exclude_each_other(room: Path) -> None:
 
     with pytest.raises(Invalid, match="exclude each other"):
         windlass.say("airflow", "config", "--origin", "https://w.example", "--store", "/srv/store")
+
+
+STOCK = {
+    "name": "team-a",
+    "classpath": "airflow.providers.git.bundles.git.GitDagBundle",
+    "kwargs": {"tracking_ref": "main", "git_conn_id": "team_a"},
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (f"[dag_processor]\ndag_bundle_config_list = {json.dumps([STOCK])}\n", [STOCK]),
+        ("[core]\nexecutor = LocalExecutor\n", [DAGS_FOLDER]),
+    ],
+)
+def test_what_airflow_serves_already_stays_beside_the_pool_and_is_let_pass(
+    text: str, kept: list[dict[str, Any]], room: Path
+) -> None:
+    windlass = CommandLine({"WINDLASS_HOME": str(room), "WINDLASS_BUNDLES": "1"})
+    (cfg := room / "airflow.cfg").write_text(text)
+
+    lines = windlass.say("airflow", "config", "--beside", str(cfg))
+
+    ours, *others = pool_in(lines)
+    assert (ours["name"], others) == ("windlass-00", kept)
+    assert f"AIRFLOW__WINDLASS__ALLOWED_BUNDLES='{kept[0]['name']}'" in lines
+
+
+def test_bundles_that_cannot_stay_are_told(room: Path) -> None:
+    windlass = CommandLine({"WINDLASS_HOME": str(room)})
+    (cfg := room / "airflow.cfg").write_text("dag_bundle_config_list: [{classpath: a.B}]\n")
+
+    with pytest.raises(Invalid, match="ADOPT003 an item of dag_bundle_config_list has no name"):
+        windlass.say("airflow", "config", "--beside", str(cfg))
+    with pytest.raises(Invalid, match="--beside goes with the target bundle"):
+        windlass.say("airflow", "config", "--airflow-2", "--beside", str(cfg))

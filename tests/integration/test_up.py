@@ -21,7 +21,7 @@ from windlass.database.embedded import EmbeddedPostgres
 from windlass.domain.errors import Invalid
 from windlass.entrypoints import processes
 from windlass.entrypoints.processes import free_port
-from windlass.home import make_home
+from windlass.home import make_home, settings_that_run
 
 T = TypeVar("T")
 
@@ -103,8 +103,12 @@ def running(pids: set[int]) -> set[int]:
 def test_sigterm_leaves_no_process_and_no_database(start_up: StartUp) -> None:
     up = start_up()
     family = up.family()
+    home = up.data.parents[1]
+    told = settings_that_run(home)
 
     assert up.end(signal.SIGTERM) == 0
+    assert (told["api_port"], told["home"]) == (up.port, str(home))
+    assert settings_that_run(home) == {}
     assert len(family) > 4
     assert running(family) == set()
     assert up.postgres.is_running() is False

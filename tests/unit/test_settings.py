@@ -11,6 +11,7 @@ from windlass.settings import (
     Source,
     SourceKind,
     Unknown,
+    describe_settings,
     explain_settings,
     file_variables,
     load_settings,
@@ -258,3 +259,23 @@ def test_a_proxy_is_an_address_without_a_login(url: str, monkeypatch: pytest.Mon
 
     assert "WINDLASS_HTTPS_PROXY (environment): expected http://HOST:PORT" in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+def test_settings_can_be_given_to_another_process_but_for_secrets(folder: Path) -> None:
+    settings = load_settings(
+        database_url="postgresql://me:secret@db/windlass",
+        airflow_python=Path("bin/python"),
+        allowed_hosts=("one", "two"),
+        api_port=1234,
+    )
+
+    told = describe_settings(settings, {"WINDLASS_AIRFLOW_URL": "http://127.0.0.1:8080"})
+
+    assert "secret" not in str(told)
+    assert load_settings(**told) == settings.model_copy(
+        update={
+            "database_url": None,
+            "airflow_python": folder / "bin/python",
+            "airflow_url": "http://127.0.0.1:8080",
+        }
+    )

@@ -180,8 +180,8 @@ class WindlassBundle(base.BaseDagBundle):
                 where=self.name,
                 wrong=f'"{version}" is not a version of a Windlass bundle',
                 expected=f'a release id such as "42", or "{UNBOUND}"',
-                remedy="The run was made while another bundle class had this name: clear it with "
-                "the latest bundle version.",
+                remedy="The run began while another bundle served its DAG: clear it with the "
+                "latest bundle version.",
             )
         if version != UNBOUND and (mirror := self._mirror()) is not None:
             mirror.fetch(self.name, version)

@@ -1,6 +1,7 @@
 """`windlass up`: the database, the API and the worker, as one supervised whole."""
 
 import fcntl
+import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,8 +13,8 @@ from windlass.domain.errors import Invalid
 from windlass.domain.events import Event
 from windlass.entrypoints.logs import configure_logs
 from windlass.entrypoints.processes import Command, check_port, ended_by_sigterm, supervise
-from windlass.home import check_database, embedded_postgres, ensure_token, make_home
-from windlass.settings import Settings, process_environment
+from windlass.home import RUNNING, check_database, embedded_postgres, ensure_token, make_home
+from windlass.settings import Settings, describe_settings, process_environment
 
 if TYPE_CHECKING:
     from windlass.entrypoints.up_airflow import AirflowBeside  # late: memory for ever
@@ -47,7 +48,11 @@ def run_up(settings: Settings, beside: "AirflowBeside | None" = None) -> int:
             home=str(settings.home),
             token_file=str(settings.token_file),
         )
-        commands = part_commands(settings, extra=beside.variables() if beside else None)
+        extra = beside.variables() if beside else {}
+        alone.truncate(0)  # what one that was killed left
+        alone.write(json.dumps(describe_settings(settings, extra)).encode())
+        alone.flush()
+        commands = part_commands(settings, extra=extra)
         # A server that was killed is started again; one that runs costs a look at its socket.
         looks = [one for one in (postgres and postgres.start, beside and beside.look) if one]
         return supervise(
@@ -56,6 +61,7 @@ def run_up(settings: Settings, beside: "AirflowBeside | None" = None) -> int:
             on_tick=lambda: [look() for look in looks],
         )
     finally:
+        alone.truncate(0)
         if postgres is not None:
             postgres.stop()
         alone.close()
@@ -87,7 +93,7 @@ def part_commands(
 def be_alone(home: Path) -> IO[bytes]:
     """Keep the home to ourselves until the file is closed: of two that share a database server,
     the first to end would stop it for both."""
-    file = (home / "up.lock").open("ab")
+    file = (home / RUNNING).open("ab")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

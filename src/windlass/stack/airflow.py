@@ -1,7 +1,7 @@
 """The settings an Airflow needs for the bundle target, each with its reason."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -79,13 +79,15 @@ def airflow_settings(
     bundles: Mapping[str, str | None],
     public_key: str | None,
     storage: Path = DEFAULT_STORAGE,
+    others: Sequence[Mapping[str, object]] = (),
 ) -> tuple[AirflowSetting, ...]:
     """What every component of the Airflow must have set.
 
     `bundles` maps the names of the pool to the team that each is for, or None; Airflow must know
     the teams before its processor starts (`airflow teams sync`).
     `public_key` None: releases are not held to a key of ours. `storage` is a folder of each host
-    for what Airflow itself keeps of bundles.
+    for what Airflow itself keeps of bundles. `others` are bundles that are not Windlass's and stay,
+    as items of Airflow's list.
     """
     kwargs: dict[str, object] = {**source.kwargs(), "environment": environment}
     if public_key is not None:
@@ -102,7 +104,7 @@ def airflow_settings(
             processor,
             "dag_bundle_config_list",
             # As JSON writes it, a quote needs none of the many ways that files quote a quote.
-            json.dumps(pool).replace("'", "\\u0027"),
+            json.dumps([*pool, *others]).replace("'", "\\u0027"),
             "the pool: Airflow reads this list once, Windlass binds repositories to it at run time",
             Wants.OWN,
         ),
@@ -147,8 +149,15 @@ def airflow_settings(
             "strict",
             "a DAG that Windlass did not release is an import error; see allowed_bundles",
         ),
+        *([_allowed(others)] if others else []),
         *([_MULTI_TEAM] if any(bundles.values()) else []),
     )
+
+
+def _allowed(others: Sequence[Mapping[str, object]]) -> AirflowSetting:
+    names = ",".join(str(one["name"]) for one in others)
+    why = "bundles beside Windlass's, whose DAGs are no import errors"
+    return AirflowSetting("windlass", "allowed_bundles", names, why, Wants.OWN)
 
 
 def folder_settings(

@@ -206,7 +206,7 @@ def test_bundles_that_read_git_are_taken_and_others_named() -> None:
             ),
             needs_login=True,
         ),
-        Left(f'{at}, bundle "dags-folder"', "a LocalDagBundle reads no Git"),
+        Left(f'{at}, bundle "dags-folder"', "a LocalDagBundle reads no Git", is_git=False),
         Left(f'{at}, bundle "far"', "its address is in the connection far: give it with --url"),
         Left(at, "an item of the list has no name"),
     ]

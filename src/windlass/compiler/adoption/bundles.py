@@ -5,7 +5,7 @@ As `apache-airflow-providers-git` 1.0 and Airflow 3 name their arguments (bundle
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from windlass.domain.text import plain
 VARIABLE = "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"
 CONNECTION = "AIRFLOW_CONN_"
 _DEFAULT_CONNECTION = "git_default"
+_OURS = "windlass_airflow."
 _TAKEN = {
     *("tracking_ref", "subdir", "git_conn_id", "repo_url", "submodules", "refresh_interval"),
 }
@@ -48,6 +49,18 @@ def bundles_in(text: str) -> list[Any]:
     return found
 
 
+def others_in(items: Iterable[Any]) -> list[dict[str, Any]]:
+    """Those of a list's items that are no bundles of Windlass's; Invalid ADOPT003 where one has no
+    name."""
+    others = []
+    for item in items:
+        if not isinstance(item, dict) or not isinstance(item.get("name"), str):
+            raise Invalid("ADOPT003", "an item of dag_bundle_config_list has no name")
+        if _OURS not in str(item.get("classpath")):
+            others.append(item)
+    return others
+
+
 def adopt(
     item: Any,
     where: str,
@@ -65,10 +78,11 @@ def adopt(
     name = item["name"]
     where = f'{where}, bundle "{plain(name)[:80]}"'
     classpath = str(item.get("classpath", ""))
-    if "windlass_airflow." in classpath:
+    if _OURS in classpath:
         return None
     if not classpath.endswith(".GitDagBundle"):
-        return Left(where, f"a {plain(classpath.rpartition('.')[2])[:80] or 'bundle'} reads no Git")
+        kind = plain(classpath.rpartition(".")[2])[:80] or "bundle"
+        return Left(where, f"a {kind} reads no Git", is_git=False)
     kwargs = item.get("kwargs")
     given: dict[str, Any] = kwargs if isinstance(kwargs, dict) else {}
     connection = str(given.get("git_conn_id") or "")

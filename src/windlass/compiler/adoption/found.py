@@ -56,10 +56,12 @@ class Adopted:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What cannot be taken over, and why."""
+    """What cannot be taken over, and why; `is_git` False: it serves nothing of Git, so nothing is
+    missing."""
 
     where: str
     why: str
+    is_git: bool = True
 
 
 def left_among(found: Iterable[Adopted | Left]) -> list[Left]:

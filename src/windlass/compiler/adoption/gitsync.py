@@ -125,7 +125,7 @@ def setting_of_chart(key: str, value: str | None, line: int | None) -> Setting:
 def adopt(group: Group, environment: str) -> Adopted | Left:
     """The repository that one git-sync serves."""
     if (group.value("enabled") or "").lower() == "false":
-        return Left(group.where, "it is switched off")
+        return Left(group.where, "it is switched off", is_git=False)
     url = group.value("repo")
     if url is None:
         return Left(group.where, "it names no repository")

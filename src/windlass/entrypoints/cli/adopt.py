@@ -83,8 +83,7 @@ def _find(files: list[str], git_sync: str | None) -> Any:
 
     found = Findings()
     for name in files:
-        content = sys.stdin.buffer.read() if name == "-" else _content(Path(name))
-        find_in_file("standard input" if name == "-" else name, content, found)
+        find_in_file(*content_of(name), found)
     if git_sync is not None:
         find_in_flags(git_sync, found)
     if not files and git_sync is None:
@@ -92,12 +91,16 @@ def _find(files: list[str], git_sync: str | None) -> Any:
     return found
 
 
-def _content(path: Path) -> bytes:
+def content_of(name: str) -> tuple[str, bytes]:
+    """What to call a file of settings, and what is in it; `-` is standard input. Raises Invalid
+    CLI024 where it cannot be read."""
+    if name == "-":
+        return "standard input", sys.stdin.buffer.read()
     try:
-        return path.read_bytes()
+        return name, Path(name).read_bytes()
     except OSError as error:
         raise Invalid(
-            "CLI024", f"no settings can be read from {str(path)!r}: {error.strerror}"
+            "CLI024", f"no settings can be read from {name!r}: {error.strerror}"
         ) from error
 
 
@@ -116,8 +119,8 @@ def _register(found: "list[Adopted | Left]", output: str) -> None:
     client, added, failed = Client(), list[Any](), False
     for one in found:
         if isinstance(one, Left):
-            say(f"✕ {one.where}: {one.why}", err=True)
-            failed = True
+            say(f"{'✕' if one.is_git else '-'} {one.where}: {one.why}", err=True)
+            failed |= one.is_git
             continue
         try:
             answer = client.post(ROOT, _body(one.repository))

@@ -2,7 +2,7 @@
 
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import quote, urlsplit
 
 import typer
@@ -19,6 +19,13 @@ from windlass.stack.airflow import (
 
 if TYPE_CHECKING:
     from windlass.settings import Settings  # late: `windlass --help` must stay quick
+
+DAGS_FOLDER = {
+    "name": "dags-folder",
+    "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+    "kwargs": {},
+}
+"""What Airflow 3 serves where nobody set a list of bundles (its config.yml)."""
 
 app = typer.Typer(no_args_is_help=True, help="Connect an Airflow.")
 
@@ -62,6 +69,14 @@ def config(
             help="For another environment than that of the settings; asks the running Windlass."
         ),
     ] = None,
+    beside: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Keep the bundles that this file of settings has, or Airflow's dags-folder where "
+            "it lists none; - for standard input. As windlass repo adopt reads it.",
+        ),
+    ] = None,
     airflow_2: Annotated[
         bool, typer.Option("--airflow-2", help="The target folder, as Airflow 2 names its options.")
     ] = False,
@@ -92,10 +107,13 @@ def config(
     mounted = store or settings.home / "store"
     if airflow_2 or found.target is Target.FOLDER:
         dags = mounted / "environments" / found.name / "dags"
+        if beside:
+            raise Invalid("CLI004", "--beside goes with the target bundle", "Leave it out.")
         wanted = folder_settings(dags=dags, is_airflow_2=airflow_2, own_processor=own_processor)
     else:
         source = Origin(_origin(origin), token_file, cache) if origin else Mounted(mounted)
-        wanted = _bundle_settings(settings, found, source, storage)
+        others = _others(beside) if beside else []
+        wanted = _bundle_settings(settings, found, source, storage, others)
     render = {"env": as_environment, "cfg": as_cfg, "helm": as_helm_values}[form]
     typer.echo(render(wanted), nl=False)
 
@@ -132,8 +150,23 @@ def _environment(settings: "Settings", name: str | None) -> Environment:
     )
 
 
+def _others(file: str) -> list[dict[str, Any]]:
+    """The bundles of an Airflow's settings that are not Windlass's."""
+    from windlass.compiler.adoption.bundles import others_in
+    from windlass.compiler.adoption.texts import Findings, find_in_file
+    from windlass.entrypoints.cli.adopt import content_of
+
+    found = Findings()
+    find_in_file(*content_of(file), found)
+    return others_in([item for _, item in found.items] or [DAGS_FOLDER])
+
+
 def _bundle_settings(
-    settings: "Settings", environment: Environment, source: Mounted | Origin, storage: Path
+    settings: "Settings",
+    environment: Environment,
+    source: Mounted | Origin,
+    storage: Path,
+    others: list[dict[str, Any]],
 ) -> tuple[AirflowSetting, ...]:
     from windlass.app import public_key_of
 
@@ -147,4 +180,5 @@ def _bundle_settings(
         bundles=environment.pool,
         public_key=public_key,
         storage=storage,
+        others=others,
     )

@@ -9,16 +9,18 @@ from windlass.entrypoints.failures import EXIT_FAILED
 def doctor(output: Output = "text") -> None:
     """Examine this machine and each Airflow; say what to do.
 
-    Changes nothing. Run it where the worker runs, with the worker's settings. Ends with exit code
-    1 where something failed.
+    Changes nothing. Run it where the worker runs, with the worker's settings; those of a windlass
+    up of this folder hold by themselves. Ends with exit code 1 where something failed.
     """
     from dataclasses import asdict
 
     from windlass.app import build_context, network_of, open_database, store_of
     from windlass.engine.doctor import Place, examine
+    from windlass.home import settings_that_run
     from windlass.settings import load_settings
 
     settings = load_settings()
+    settings = load_settings(**settings_that_run(settings.home))
     place = Place(
         settings.home,
         store_of(settings).root,

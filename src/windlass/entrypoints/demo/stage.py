@@ -163,17 +163,13 @@ class Ground:
 class Stage(Ground):
     """The ground with a real Airflow beside it. Raises Invalid DEMO004 where there is none."""
 
+    airflow: LocalAirflow
+
     def __init__(self, airflow_python: Path | None) -> None:
         self.airflow_python = find_airflow(airflow_python)
         super().__init__()
         make_home(self.settings.home)  # the release key lies there, which Airflow is told
-        self.airflow = LocalAirflow(
-            self.folder / "airflow",
-            python=self.airflow_python,
-            settings=self._airflow_settings(),
-            port=free_port(),
-            base_env=process_environment(),
-        )
+        self._airflow_port = free_port()
 
     def ask(self) -> DemoAirflow:
         """Airflow's API, as its admin; closed with the stage."""
@@ -188,6 +184,13 @@ class Stage(Ground):
         return self.airflow.pids() | super().pids()
 
     def _start(self, stack: ExitStack) -> None:
+        self.airflow = LocalAirflow(
+            self.folder / "airflow",
+            python=self.airflow_python,
+            settings=self._airflow_settings(),
+            port=self._airflow_port,
+            base_env=process_environment(),
+        )
         self.airflow.prepare()
         super()._start(stack)
         stack.enter_context(self.airflow)
