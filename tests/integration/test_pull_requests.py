@@ -28,8 +28,9 @@ from windlass.engine.pull_requests import IDLE_S, Checking, approve
 from windlass.engine.register import Registration
 from windlass.engine.reporter import Reporter
 from windlass.entrypoints.reports.stored import WORDING
+from windlass.sandbox.checker import Checker
 
-GOOD: dict[str, str | None] = {"orders.py": "from airflow.sdk import DAG\nDAG('orders')\n"}
+GOOD: dict[str, str | None] = {"orders.py": "from airflow.sdk import DAG\ndag = DAG('orders')\n"}
 BAD: dict[str, str | None] = {"orders.py": "def broken(:\n"}
 MARK = "[//]: # (windlass dags)"
 
@@ -74,8 +75,8 @@ def open_pull(reported: Reported, files: dict[str, str | None], number: int = 7)
 def body_of(
     reported: Reported, action: str, *, number: int = 7, fork: bool = False, merged: bool = False
 ) -> bytes:
-    base = {"full_name": "team/dags", "clone_url": reported.repository.url}
-    head = {"full_name": "stranger/dags"} if fork else base
+    base = {"id": 1, "full_name": "team/dags", "clone_url": reported.repository.url}
+    head = {"id": 2, "full_name": "stranger/dags"} if fork else base
     told: dict[str, Any] = {
         "action": action,
         "number": number,
@@ -315,6 +316,94 @@ def test_the_commands_show_them(reported: Reported, checking: Checking, room: Pa
     assert approved[-1] == f"{sha[:7]} of pull request 7 is imported and tested now."
     assert isinstance(missing.exception, NotFound)
     assert missing.exception.code == "PULL001"
+
+
+DAILY: dict[str, str | None] = {
+    "orders.py": "from airflow.sdk import DAG\ndag = DAG('orders', schedule='@daily')\n"
+}
+
+
+def only_comment(reported: Reported) -> str:
+    (comment,) = [str(one["body"]) for one in reported.forge.comments.values()]
+    return comment
+
+
+def test_the_comment_says_what_the_merge_would_do_from_where_the_branches_parted(
+    reported: Reported, checking: Checking, room: Path
+) -> None:
+    sha = open_pull(reported, DAILY)
+    fork_point = reported.origin.git("rev-parse", f"{sha}^")
+    reported.origin.git("checkout", "--quiet", "-B", "elsewhere", fork_point)
+    reported.origin.push("meanwhile", {"later.py": GOOD["orders.py"]})
+    call(reported, body_of(reported, "opened"))
+    checking.look()
+    report(reported)
+    with command_line(reported.context, room) as shell:
+        shown = shell.say("pr", "show", "dags", "7")
+
+    plan = pull_of(reported).plan.content
+    assert plan is not None
+    assert plan["about"]["base"]["revision"] == fork_point
+    assert [(one["dag_id"], one["what"], one["fields"]) for one in plan["dags"]] == [
+        ("orders", "changed", [{"name": "schedule", "new": "@daily"}])
+    ]
+    told = only_comment(reported)
+    assert f"### ◆ dags  {fork_point[:7]} → {sha[:7]}" in told
+    assert "Plan: 1 to change; 0 stay as they are." in told
+    assert "Plan: 1 to change; 0 stay as they are." in shown
+
+
+def test_of_a_forks_plan_nothing_is_posted_but_what_reading_alone_tells(
+    reported: Reported, checking: Checking
+) -> None:
+    sha = open_pull(reported, DAILY)
+    call(reported, body_of(reported, "opened", fork=True))
+    checking.look()
+    report(reported)
+    before = pull_of(reported).plan
+    comment = only_comment(reported)
+    approve(reported.context, "dags", 7, sha, actor="alice")
+    checking.look()
+    after = pull_of(reported).plan
+
+    assert before.content is not None
+    assert (before.posted, before.content["circumstances"]["environment_has"]) == (None, None)
+    assert "nothing was imported (of a fork, what reading alone tells is shown" in comment
+    assert "'@daily'" in comment or "@daily" in comment
+    assert after.content is not None
+    assert after.posted == before.content
+    assert "of a fork" not in str(after.content["not_looked_into"])
+
+
+def test_a_plan_that_cannot_be_made_holds_up_neither_verdict_nor_comment(
+    reported: Reported, checking: Checking
+) -> None:
+    git = reported.origin.git
+    git("checkout", "--quiet", "--orphan", "stranger")
+    git("commit", "--quiet", "-m", "no history in common")
+    git("push", "--quiet", "origin", "HEAD:refs/pull/7/head")
+    call(reported, body_of(reported, "opened"))
+    checking.look()
+    report(reported)
+
+    pull = pull_of(reported)
+    assert (pull.verdict, pull.plan.content) == ("allowed", None)
+    assert pull.plan.problem == (
+        "PLAN011 refs/heads/topic has no commit in common with refs/heads/main"
+    )
+    assert "There is no plan of it: PLAN011" in only_comment(reported)
+
+
+def test_of_a_head_that_is_denied_unread_there_is_no_plan(reported: Reported) -> None:
+    open_pull(reported, GOOD)
+    call(reported, body_of(reported, "opened"))
+    Checking(replace(reported.context, checker=Checker(Path("/nowhere/python")))).look()
+
+    pull = pull_of(reported)
+    assert (pull.verdict, pull.plan.problem) == (
+        "denied",
+        "PLAN012 nothing of the head is read: SYN004",
+    )
 
 
 def test_what_strangers_push_is_in_a_mirror_of_its_own(

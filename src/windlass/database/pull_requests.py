@@ -1,19 +1,22 @@
 """Pull requests: what hosts told of them, which are to be checked, and what was found."""
 
-from dataclasses import dataclass
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection
 
 from windlass.database import tables as t
 from windlass.domain.delivery import ForgeKind, PullRequest, PullRequestAction
 from windlass.domain.errors import NotFound
 from windlass.domain.finding import Finding
 from windlass.domain.policy import Allowed, Policy, Verdict
-from windlass.domain.pull_request import PullRequestStatus, PullState
+from windlass.domain.pull_request import PullPlan, PullRequestStatus, PullState
 from windlass.domain.report import Issue, Report
 from windlass.domain.repository import Repository, RepositoryId
 
@@ -102,7 +105,8 @@ def record_checked(
     *,
     is_static: bool,
 ) -> bool:
-    """Keep what was found in a head; False where the pull request ended meanwhile."""
+    """Keep what was found in a head, as yet without a plan; False where the pull request ended
+    meanwhile."""
     verdict, policy = judged
     query = _mine(due, is_open=True).values(
         revision=revision,
@@ -110,16 +114,24 @@ def record_checked(
         validated=verdict.validated,
         findings=[{**f.to_json(), "denies": policy.denies(f)} for f in verdict.findings],
         is_static=is_static,
+        plan=None,
+        plan_posted=None,
+        plan_problem="",
         problem="",
         tries=0,
         checked_at=sa.func.now(),
     )
-    if connection.execute(query).rowcount == 0:
-        return False
+    return connection.execute(query).rowcount > 0
+
+
+def finish_check(connection: Connection, due: DuePull, plan: PullPlan) -> None:
+    """Keep the plan of the head that was recorded, and be done with it."""
+    query = _mine(due, is_open=True)
+    kept = {"plan": _packed(plan.content), "plan_posted": _packed(plan.posted)}
+    connection.execute(query.values(plan_problem=plan.problem, **kept))
     # Told again while it was checked: then it is due already, and stays so.
     held = _p.next_check_at > sa.func.now()
-    connection.execute(_mine(due, is_open=True).where(held).values(next_check_at=None))
-    return True
+    connection.execute(query.where(held).values(next_check_at=None))
 
 
 def put_off_check(connection: Connection, due: DuePull, wait_s: float | None, problem: str) -> None:
@@ -150,7 +162,8 @@ def list_pulls(
     connection: Connection, repository_id: RepositoryId | None = None, *, ended: bool = False
 ) -> list[PullRequestStatus]:
     """Pull requests that are open, and with `ended` the others too; by repository, newest first."""
-    query = sa.select(t.pull_request, _r.name).join(t.repository, _r.id == _p.repository_id)
+    few = [one for one in _p if one.name not in ("plan", "plan_posted")]
+    query = sa.select(*few, _r.name).join(t.repository, _r.id == _p.repository_id)
     query = query.where(_r.removed_at.is_(None)).order_by(_r.name, _p.number.desc())
     if repository_id is not None:
         query = query.where(_p.repository_id == repository_id)
@@ -172,7 +185,16 @@ def get_pull(connection: Connection, repository: Repository, number: int) -> Pul
             "Its Git host tells of those to the branch that is followed, once they are opened or "
             f"pushed to: windlass pr list --repository {repository.name}",
         )
-    return _status(row)
+    plan = PullPlan(_unpacked(row.plan), _unpacked(row.plan_posted), row.plan_problem)
+    return replace(_status(row), plan=plan)
+
+
+def _packed(content: Mapping[str, Any] | None) -> bytes | None:
+    return None if content is None else zlib.compress(json.dumps(content).encode())
+
+
+def _unpacked(kept: bytes | None) -> Any:
+    return None if kept is None else json.loads(zlib.decompress(kept))
 
 
 def _mine(due: DuePull, *, is_open: bool) -> sa.Update:
@@ -182,7 +204,7 @@ def _mine(due: DuePull, *, is_open: bool) -> sa.Update:
     return query.where(_p.state == PullState.OPEN) if is_open else query
 
 
-def _status(row: Row[Any]) -> PullRequestStatus:
+def _status(row: Any) -> PullRequestStatus:
     issues = tuple(Issue(Finding.from_json(f), f.get("denies", False)) for f in row.findings)
     report = None if row.allowed is None else Report(row.allowed, row.validated, issues)
     return PullRequestStatus(

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-SCHEMA_VERSION = "0022"
+SCHEMA_VERSION = "0023"
 """The newest migration; a test holds it to that."""
 
 metadata = MetaData(
@@ -664,6 +664,11 @@ pull_request = Table(
     Column("allowed", Boolean),
     Column("validated", Boolean, nullable=False, server_default=text("true")),
     Column("findings", JSONB, nullable=False, server_default=text("'[]'")),
+    # What merging it would do, as domain.plan.Plan, compressed; `plan_posted` is what its host may
+    # show of it, NULL where that is the same. `plan_problem`: why there is none.
+    Column("plan", LargeBinary),
+    Column("plan_posted", LargeBinary),
+    Column("plan_problem", Text, nullable=False, server_default=text("''")),
     # A commit of a fork's that a person lets be imported.
     Column("approved_revision", Text),
     Column("approved_by", Text),

@@ -1,8 +1,10 @@
 """Pull requests to the branch that a repository follows, and what was said of their heads."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from windlass.domain.delivery import ForgeKind
 from windlass.domain.finding import FindingType
@@ -24,13 +26,29 @@ class PullState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class PullPlan:
+    """What merging a head would do, as JSON (docs/plan.md), and what of it its host may show, None
+    where that is the same; `problem` says why there is none."""
+
+    content: Mapping[str, Any] | None = None
+    posted: Mapping[str, Any] | None = None
+    problem: str = ""
+
+    @property
+    def shown(self) -> Mapping[str, Any] | None:
+        """What a host may show of it."""
+        return self.posted or self.content
+
+
+@dataclass(frozen=True, slots=True)
 class PullRequestStatus:
     """A pull request and what is known of its head.
 
     `revision` is the head that was checked last, None before the first check; `report` is what was
     found in it. `problem` is why it could not be checked, empty where it was. Of a fork's, nothing
     is imported or run until a person approves a commit: `approved_revision`, by `approved_by`.
-    `is_static`: the last check imported and ran nothing for that reason.
+    `is_static`: the last check imported and ran nothing for that reason. `plan` is of that head,
+    and empty in lists.
     """
 
     repository: str
@@ -48,6 +66,7 @@ class PullRequestStatus:
     problem: str
     changed_at: datetime
     checked_at: datetime | None
+    plan: PullPlan = field(default_factory=PullPlan)
 
     @property
     def verdict(self) -> str:

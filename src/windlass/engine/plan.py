@@ -109,13 +109,19 @@ class Planner:
         before = self.read(base) if base is not None else Build(EMPTY, ())
         memory = Memory.of(before.findings)
         after = self.read(head, before.artifact, memory)
-        changes = content_changes(before.artifact, after.artifact)
+        return plan_sides(self.imports, *self.sides((base, before), (head, after)), elsewhere)
+
+    def sides(
+        self, base: tuple[Source | None, Build], head: tuple[Source, Build]
+    ) -> tuple[Side, Side]:
+        """Both sides of a plan, of which nothing is imported that no change reaches."""
+        changes = content_changes(base[1].artifact, head[1].artifact)
         touched = changes.added | changes.removed | changes.modified
         old, new = (
             self.side(source, built, self._skipped(built.artifact, touched))
-            for source, built in ((base, before), (head, after))
+            for source, built in (base, head)
         )
-        return plan_sides(self.imports, old, new, elsewhere)
+        return old, new
 
     def close(self) -> None:
         """End the processes that it started."""

@@ -18,6 +18,7 @@ from windlass.database.pull_requests import (
     approve_head,
     ask_check,
     claim_pull,
+    finish_check,
     get_pull,
     put_off_check,
     record_checked,
@@ -31,13 +32,14 @@ from windlass.domain.events import Event
 from windlass.domain.measures import PULLS
 from windlass.domain.options import Report, VerdictMode
 from windlass.domain.policy import Allowed, Policy, Verdict
-from windlass.domain.pull_request import PullRequestStatus, PullState, head_ref
+from windlass.domain.pull_request import PullPlan, PullRequestStatus, PullState, head_ref
 from windlass.domain.repository import Lease, Repository, Revision
 from windlass.domain.retry import needs_person, retry_wait_s
 from windlass.engine.audit import audited
 from windlass.engine.context import Context, log, tell
 from windlass.engine.gate import NoVersions, decide_build
 from windlass.engine.imports import ImportMemory
+from windlass.engine.pull_plans import Judged, plan_pull
 from windlass.engine.race import claimants_of
 from windlass.engine.reporting import is_told, report_verdict
 from windlass.engine.ruling import Rules
@@ -97,13 +99,18 @@ class Checking:
         mirror = replace(mirror_of(self.context.mirrors / FOLDER, repository.id))
         revision = mirror.fetch_named(remote, name, due.number, self.context.max_fetch_bytes)
         is_static = due.is_fork and due.approved_revision != revision.sha
-        judged = self._judge(_as_pull(repository, is_static=is_static), revision, due)
-        self._record(due, repository, revision, judged, is_static=is_static)
+        judged, verdict = self._judge(repository, revision, due, is_static=is_static)
+        ruled = verdict, judged.rules.policy
+        if not self._record(due, repository, revision, ruled, is_static=is_static):
+            return
+        self._comment(due, repository, revision, verdict, plan_pull(judged, due, name, revision))
 
     def _judge(
-        self, repository: Repository, revision: Revision, due: DuePull
-    ) -> tuple[Verdict, Policy]:
+        self, repository: Repository, revision: Revision, due: DuePull, *, is_static: bool
+    ) -> tuple[Judged, Verdict]:
         """What the gate says of the head, as it would of a push."""
+        reading = _as_pull(repository, is_static=True)
+        repository = _as_pull(repository, is_static=is_static)
         context = self._apart(repository, is_fork=due.is_fork).pinned()
         lease = Lease(repository, _NOBODY)
         built = build_and_test(context, lease, revision)
@@ -112,7 +119,8 @@ class Checking:
         with context.database.transaction() as connection:
             owners = claimants_of(context, connection, repository, built.artifact.dag_ids)
             served = context.artifact_of(connection, find_current(connection, repository.id))
-        return decide_build(rules, built, owners, NoVersions(served)).verdict, ruling.policy
+        verdict = decide_build(rules, built, owners, NoVersions(served)).verdict
+        return Judged(context, repository, reading, rules, built), verdict
 
     def _record(
         self,
@@ -122,19 +130,16 @@ class Checking:
         judged: tuple[Verdict, Policy],
         *,
         is_static: bool,
-    ) -> None:
+    ) -> bool:
+        """Keep the verdict and have it shown; False where the pull request ended meanwhile."""
         verdict, _ = judged
         word = "allowed" if isinstance(verdict, Allowed) else "denied"
         with self.context.database.transaction() as connection:
             if not record_checked(connection, due, revision.sha, judged, is_static=is_static):
-                return
+                return False
             report_verdict(
                 self.context, connection, repository, revision.sha, judged, by_push=False
             )
-            if is_told(connection, repository, Report.COMMENT):
-                found = digest_json([finding.to_json() for finding in verdict.findings])
-                wanted = {"revision": revision.sha, "findings": found, "static": is_static}
-                want_report(connection, repository.id, Report.COMMENT, str(due.number), wanted)
             tell(
                 connection,
                 Event.PULL_CHECKED,
@@ -145,6 +150,28 @@ class Checking:
                 static=is_static,
             )
         self.context.measures.count(PULLS, word)
+        return True
+
+    def _comment(
+        self,
+        due: DuePull,
+        repository: Repository,
+        revision: Revision,
+        verdict: Verdict,
+        plan: PullPlan,
+    ) -> None:
+        """Keep the plan, and have the one comment say what was found and what a merge would do."""
+        with self.context.database.transaction() as connection:
+            finish_check(connection, due, plan)
+            if is_told(connection, repository, Report.COMMENT):
+                found = digest_json([finding.to_json() for finding in verdict.findings])
+                wanted = {
+                    "revision": revision.sha,
+                    "findings": found,
+                    "static": due.is_fork and due.approved_revision != revision.sha,
+                    "plan": plan.shown["digest"] if plan.shown else plan.problem,
+                }
+                want_report(connection, repository.id, Report.COMMENT, str(due.number), wanted)
 
     def _apart(self, repository: Repository, *, is_fork: bool) -> Context:
         """The context with everything that strangers' files meet replaced: what importing a fork's

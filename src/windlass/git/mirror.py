@@ -21,6 +21,7 @@ from windlass.git.remotes import (
     disk_refusal,
     fetch_blobs,
     fetch_head,
+    fetch_history,
     fetch_named,
     mirror_refused,
 )
@@ -28,6 +29,7 @@ from windlass.git.remotes import (
 _HASH = re.compile(r"[0-9a-f]{7,64}")
 _HEAD = "refs/windlass/head"
 _MADE = "refs/windlass/made"
+_TARGET = "refs/windlass/target"
 USED = "windlass-used"
 """A file of the mirror whose time is that of the last fetch."""
 _EXTENT = "windlass-extent"
@@ -36,6 +38,7 @@ _LATEST_S = 253_402_300_799  # the last second of the year 9999; a committer may
 _FOLDER = b"040000 "
 _LISTING_BYTES = 20_000_000  # 50,000 files with paths of 300 bytes and their folders
 _WORDS_BYTES = 100_000
+_NEAR = 50  # commits: most topics left their branch within so many
 _FEW = 8  # blobs whose sizes are not asked for first: a process for nothing, mostly
 _BATCH_BYTES = 16_000_000
 _BLOBS_BYTES = 250_000_000  # what intake lets through, with git's headers
@@ -419,6 +422,37 @@ class Mirror:
             finally:
                 self._sweep()
             return self.describe(into)
+
+    def find_fork(
+        self,
+        remote: Remote,
+        name: str,
+        number: int,
+        head: CommitSha,
+        max_pack_bytes: int | None = None,
+    ) -> CommitSha | None:
+        """Where a commit that `fetch_named` brought left the branch that is followed; None where
+        they share no history. Brings as much history as that takes; raises as `fetch_named`."""
+        wanted = {name: f"refs/windlass/pulls/{number}", remote.ref.full_name: _TARGET}
+        with _told_of_disk():
+            for depth in (_NEAR, None):
+                if depth is None and not (self.git_dir / "shallow").exists():
+                    break  # all of it is here
+                try:
+                    fetch_history(
+                        remote,
+                        self.git_dir,
+                        wanted,
+                        depth,
+                        max_file_bytes=max_pack_bytes,
+                        is_partial=self.extent.is_partial,
+                    )
+                finally:
+                    self._sweep()
+                with contextlib.suppress(GitFailed):  # 1: none so far
+                    found = run_git(["merge-base", _TARGET, head], git_dir=self.git_dir)
+                    return CommitSha(found.decode().strip())
+        return None
 
     def has(self, commit: CommitSha) -> bool:
         """Whether the mirror has the commit."""

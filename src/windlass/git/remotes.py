@@ -127,6 +127,22 @@ def fetch_named(
     _fetch(remote, git_dir, [f"+{name}:{into}"], max_file_bytes, "--depth=1")
 
 
+def fetch_history(
+    remote: Remote,
+    git_dir: Path,
+    refs: Mapping[str, str],
+    depth: int | None,
+    *,
+    max_file_bytes: int | None = None,
+    is_partial: bool = False,
+) -> None:
+    """Fetch refs, by their full names, into local ones with so many commits of their history; all
+    of it for None, which a mirror must not have already. Raises as `fetch_named` does."""
+    how_much = f"--depth={depth}" if depth else "--unshallow"
+    wanted = [f"+{name}:{into}" for name, into in refs.items()]
+    _fetch(remote, git_dir, wanted, max_file_bytes, how_much, is_partial=is_partial)
+
+
 def fetch_blobs(
     remote: Remote, git_dir: Path, oids: Sequence[str], *, max_file_bytes: int | None = None
 ) -> None:

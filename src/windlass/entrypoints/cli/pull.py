@@ -41,8 +41,15 @@ def show(name: Name, number: Number, output: Output = "text") -> None:
     if output == "json":
         print_json(found)
     else:
+        from windlass.entrypoints.reports.plan import render_plan_text
+
         for line in _lines(found):
             say(line)
+        if found["plan"]:
+            say("")
+            say(render_plan_text(found["plan"]))
+        elif found["plan_problem"]:
+            say(f"Plan     there is none: {found['plan_problem']}")
     if found["verdict"] == "denied":
         raise typer.Exit(1)
 

@@ -36,15 +36,15 @@ def render_plan_text(plan: Mapping[str, Any]) -> str:
     return "\n".join([*textwrap.wrap(head, WIDTH), "", *body, *([""] if body else []), _end(plan)])
 
 
-def render_plan_markdown(plan: Mapping[str, Any]) -> str:
-    """For the one comment on a pull request: summary first, then the plan as a diff block. Nothing
-    in it is markup or a mention but what is ours, and it fits into a comment."""
+def render_plan_markdown(plan: Mapping[str, Any], limit: int = MAX_CHARACTERS) -> str:
+    """For the one comment on a pull request: summary first, then the plan as a diff block of at
+    most `limit` characters. Nothing in it is markup or a mention but what is ours."""
     lines = [
         f"{_diff_sign(one)} {'    ' * one.level}{plain(one.text)}".rstrip()
         for one in lines_of(plan)
     ]
     kept: list[str] = []
-    left = MAX_CHARACTERS
+    left = limit
     for line in lines:
         left -= len(line.encode("utf-16-le")) // 2 + 1
         if left < 0:

@@ -9,8 +9,12 @@ from windlass.domain.report import Report
 from windlass.domain.repository import Repository
 from windlass.engine.reporter import Wording
 from windlass.entrypoints.reports.markdown import as_markdown
+from windlass.entrypoints.reports.plan import MAX_CHARACTERS, render_plan_markdown
 from windlass.entrypoints.reports.sarif import as_sarif
 from windlass.entrypoints.reports.subject import Origin, Subject
+
+MIN_PLAN = 3_000
+"""So many characters a plan may have beside a report that fills a comment."""
 
 
 def subject_of(repository: Repository, stored: StoredReport, public_url: str | None) -> Subject:
@@ -50,6 +54,12 @@ def _comment(repository: Repository, pull: PullRequestStatus, public_url: str | 
             "It comes from a fork: its files were read, and neither imported nor run. A maintainer "
             f"can approve this commit: `windlass pr approve {pull.repository} {pull.number}`"
         )
+    if pull.plan.shown:
+        taken = sum(len(one.encode("utf-16-le")) // 2 for one in lines)
+        room = max(MAX_CHARACTERS - taken, MIN_PLAN)
+        lines.append(render_plan_markdown(pull.plan.shown, room))
+    elif pull.plan.problem:
+        lines.append(f"There is no plan of it: {pull.plan.problem.split(' ', 1)[0]}")
     return "\n\n".join(lines)
 
 

@@ -16,6 +16,7 @@ from windlass.engine.pull_requests import approve, check_again
 from windlass.entrypoints.web.callers import Actor, token_check
 from windlass.entrypoints.web.models import PROBLEMS, FindingOut, Line, Request
 from windlass.entrypoints.web.parameters import Name
+from windlass.entrypoints.web.plans import PlanOut
 
 Number = Annotated[int, Path(ge=1, lt=2**63)]
 
@@ -29,7 +30,8 @@ class ApproveIn(Request):
 class PullRequestOut(BaseModel):
     """A pull request to the branch that is followed. `verdict` is `allowed`, `denied` or
     `not checked`, of the head `revision`; `problem` is why it could not be checked. `static`: it is
-    a fork's, and was read, and neither imported nor run. `findings` are left out of lists."""
+    a fork's, and was read, and neither imported nor run. `plan` is what its
+    merge would do, null where `plan_problem` says why. Lists have neither it nor `findings`."""
 
     repository: str
     number: int
@@ -48,6 +50,8 @@ class PullRequestOut(BaseModel):
     changed_at: datetime
     checked_at: datetime | None
     findings: list[FindingOut] | None = None
+    plan: PlanOut | None = None
+    plan_problem: str = ""
 
     @classmethod
     def of(cls, pull: PullRequestStatus, *, whole: bool = False) -> Self:
@@ -70,6 +74,8 @@ class PullRequestOut(BaseModel):
             changed_at=pull.changed_at,
             checked_at=pull.checked_at,
             findings=[FindingOut.of(issue.finding) for issue in issues] if whole else None,
+            plan=PlanOut.model_validate(pull.plan.content) if pull.plan.content else None,
+            plan_problem=pull.plan.problem,
         )
 
 
