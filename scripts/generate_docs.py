@@ -21,17 +21,18 @@ from pydantic.fields import FieldInfo
 from windlass.app import build_context
 from windlass.compiler.declaration_shape import declaration_schema
 from windlass.compiler.pipelines.bindings import BINDINGS
+from windlass.compiler.pipelines.schema import pipeline_schema
 from windlass.compiler.pipelines.shape import (
     FILE,
     OLDER_PIPELINE,
     PIPELINE,
     SCHEDULE,
     STEP,
-    pipeline_schema,
 )
 from windlass.compiler.pipelines.steps import STEP_TYPES
 from windlass.compiler.pipelines.steps.endpoints import SOURCE, TARGET
 from windlass.compiler.pipelines.steps.ingestion import pairs
+from windlass.compiler.pipelines.templates import ABOUT, PARAM
 from windlass.compiler.shapes import (
     Cases,
     Choice,
@@ -512,6 +513,8 @@ def pipeline_page() -> str:
             lines += ["", f"`map` may fill {', '.join(f'`{key}`' for key in one.mappable)}."]
         lines += _table(one.keys)
     lines += _ends_table()
+    lines += _keys_table("`template` of a template", ABOUT.keys)
+    lines += _keys_table("Each of its `params`", PARAM.keys)
     lines += _keys_table("The older form: `pipeline`", OLDER_PIPELINE.keys)
     lines += _keys_table("Of an inventory, for pipelines", BINDINGS)
     return "\n".join(lines) + "\n"

@@ -8,10 +8,13 @@ Value: TypeAlias = str | bool | int | float | None
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """Where something begins; both count from 1, the column in characters."""
+    """Where something begins; both count from 1, the column in characters. Of what a template says,
+    it is where the template is named, and `within` the place in the template, as path:line:column.
+    """
 
     line: int
     column: int
+    within: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,8 @@ class Reading:
     ) -> None:
         if len(self.findings) < MAX_FINDINGS:
             spot = (place.line, place.column) if place else (None, None)
+            if place and place.within:
+                message = f"{message} (in {place.within})"
             kind = severity, FindingType.STRUCTURE
             self.findings.append(Finding(code, *kind, self.path, message, hint, *spot))
 

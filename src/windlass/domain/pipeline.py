@@ -109,8 +109,8 @@ class Mapped:
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step. `config` are the keys of its type, `running` those that all types share, by the
-    names that the document has; `line` is where it stands. `groups` are the groups around it, the
-    outermost first."""
+    names that the document has; `line` is where it stands, `within` the path:line of the template
+    that it is of. `groups` are the groups around it, the outermost first."""
 
     name: str
     type: str
@@ -124,6 +124,7 @@ class Step:
     consumes: tuple[Asset, ...] = ()
     notices: Notices = Notices()
     mapped: Mapped | None = None
+    within: str = ""
 
     @property
     def task_id(self) -> str:
@@ -148,7 +149,7 @@ class Deadline:
 class Pipeline:
     """One pipeline, for one environment. `defaults` are as `Step.running`; `params` name → JSON
     Schema with its default; `owners` are names, `owner_links` name → address; `timeout` is a
-    duration, empty where there is none."""
+    duration, empty where there is none. `template` is NAME@X.Y.Z of what it was made with."""
 
     dag_id: str
     line: int
@@ -167,18 +168,26 @@ class Pipeline:
     max_active_runs: int | None = None
     max_active_tasks: int | None = None
     paused: bool | None = None
+    template: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
     """One DAG file. `lines` maps each of its lines to the line of the document that it was made
-    from; lines that were made from nothing in particular have that of the pipeline."""
+    from; lines that were made from nothing in particular have that of the pipeline. `within` maps
+    them to the path:line of the template that they come from, or to nothing."""
 
     source: str
     path: str
     dag_id: str
     text: str
     lines: tuple[int, ...]
+    within: tuple[str, ...] = ()
+
+    def origin(self, line: int) -> tuple[int, str]:
+        """The line of the document, and what of a template, that a line was made from."""
+        at = min(line, len(self.lines)) - 1
+        return self.lines[at], self.within[at] if self.within else ""
 
 
 def is_pipeline_path(path: str, folders: tuple[str, ...] = DEFAULT_FOLDERS) -> bool:

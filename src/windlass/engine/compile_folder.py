@@ -9,6 +9,7 @@ from windlass.compiler.pipelines.compile import compile_pipeline
 from windlass.compiler.pipelines.tree import Compile, CompiledTree, compile_tree, source_in
 from windlass.domain.errors import Invalid
 from windlass.domain.pipeline import SUFFIXES, Bindings, is_pipeline_path, output_path
+from windlass.domain.template import NO_TEMPLATES, Templates
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +32,22 @@ def compile_folder(
     folders: tuple[str, ...],
     bindings: Bindings,
     compile_one: Compile = compile_pipeline,
+    templates: Templates = NO_TEMPLATES,
 ) -> CompiledTree:
     """Compile what lies in `folders` below `root`; or `root` itself, where that is a file. Each
-    document by `compile_one`.
+    document by `compile_one`, with these templates.
 
     Raises Invalid CMP001 where there is no such folder, CMP002 where a file cannot be read.
     """
     if root.is_file():
-        return compile_tree([(root.name, _read(root))], bindings, compile_one)
+        return compile_tree([(root.name, read_file(root))], bindings, compile_one, templates)
+    files = ((path, read_file(root / path)) for path in pipelines_in(root, folders))
+    return compile_tree(files, bindings, compile_one, templates)
+
+
+def pipelines_in(root: Path, folders: tuple[str, ...]) -> Iterator[str]:
+    """Files that may hold a pipeline, by their paths below `root`. Symlinks are passed over, as Git
+    does not follow them. Raises Invalid CMP001."""
     missing = [folder for folder in folders if not (root / folder).is_dir()]
     if missing:
         raise Invalid(
@@ -46,8 +55,10 @@ def compile_folder(
             f"{str(root)!r} has no folder {missing[0]!r}",
             "Name the DAG root, and with --pipelines the folders of it that hold pipelines.",
         )
-    paths = _walk(root, folders)
-    return compile_tree(((path, _read(root / path)) for path in paths), bindings, compile_one)
+    for folder in folders:
+        for place in (root / folder).rglob("*"):
+            if place.suffix in SUFFIXES and place.is_file() and not place.is_symlink():
+                yield place.relative_to(root).as_posix()
 
 
 def compare(tree: CompiledTree, root: Path, out: Path, folders: tuple[str, ...]) -> Differences:
@@ -73,13 +84,17 @@ def write(tree: CompiledTree, differences: Differences, out: Path) -> None:
     """Make the folder of DAG files equal to what was compiled, one file after the other."""
     made = {one.path: one.text for one in tree.made.values()}
     for path in (*differences.added, *differences.changed):
-        place = out / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        aside = place.with_name(f".{place.name}.new")
-        aside.write_text(made[path], "utf-8")
-        aside.replace(place)
+        (out / path).parent.mkdir(parents=True, exist_ok=True)
+        write_file(out / path, made[path])
     for path in differences.removed:
         (out / path).unlink()
+
+
+def write_file(place: Path, text: str) -> None:
+    """Put a text in the place of what is there, at once."""
+    aside = place.with_name(f".{place.name}.new")
+    aside.write_text(text, "utf-8")
+    aside.replace(place)
 
 
 def _orphans(root: Path, out: Path, folders: tuple[str, ...]) -> Iterator[str]:
@@ -94,22 +109,14 @@ def _orphans(root: Path, out: Path, folders: tuple[str, ...]) -> Iterator[str]:
                 yield path
 
 
-def _walk(root: Path, folders: tuple[str, ...]) -> Iterator[str]:
-    """Files that may hold a pipeline. Symlinks are passed over, as Git does not follow them."""
-    for folder in folders:
-        for place in (root / folder).rglob("*"):
-            if place.suffix in SUFFIXES and place.is_file() and not place.is_symlink():
-                yield place.relative_to(root).as_posix()
-
-
-def _read(place: Path) -> bytes:
-    """No more of a file than tells that it is too large."""
+def read_file(place: Path) -> bytes:
+    """No more of a file than tells that it is too large. Raises Invalid CMP002."""
     try:
         with place.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise Invalid(
-            "CMP002", f"the pipeline {str(place)!r} cannot be read: {error.strerror}"
+            "CMP002", f"the file {str(place)!r} cannot be read: {error.strerror}"
         ) from error
 
 

@@ -20,6 +20,7 @@ from windlass.domain.pipeline import (
     is_pipeline_path,
     output_path,
 )
+from windlass.domain.template import Templates, is_template_path
 from windlass.domain.tree import Kind, TreeEntry
 from windlass.engine.source import Source
 from windlass.sandbox.compiler import PipelineCompiler
@@ -52,8 +53,11 @@ class Made:
         made = self.compiled.get(finding.path)
         if made is None:
             return finding
-        line = finding.line and made.lines[min(finding.line, len(made.lines)) - 1]
-        where = f"line {finding.line} of {made.path}" if finding.line else made.path
+        where, line = made.path, finding.line
+        if line:
+            line, within = made.origin(line)
+            where = f"line {finding.line} of {made.path}"
+            where += f", from {within}" if within else ""
         return replace(
             finding,
             path=made.source,
@@ -90,7 +94,8 @@ class Pipelines:
         wanted = dict(list(found.items())[:MAX_PIPELINES])
         contents = dict(source.read_blobs(entry.oid for entry in wanted.values()))
         files = ((path, contents[entry.oid]) for path, entry in wanted.items())
-        tree = compile_tree(files, self.bindings, self.compiler.compile)
+        templates = self._templates(source, listed)
+        tree = compile_tree(files, self.bindings, self.compiler.compile, templates)
         made = {one.path: one for one in tree.made.values()}
         drifted = self._drifted(source, listed, made)
         told = [drift(made[path].source, path) for path in drifted]
@@ -104,9 +109,13 @@ class Pipelines:
             frozenset(output_path(path) for path in tree.failed) - listed.keys(),
         )
 
+    def _templates(self, source: Source, listed: Mapping[str, TreeEntry]) -> Templates:
+        wanted = {p: e for p, e in listed.items() if is_template_path(p) and _is_read(e)}
+        contents = dict(source.read_blobs(e.oid for e in wanted.values())) if wanted else {}
+        return Templates.of({path: contents[entry.oid] for path, entry in wanted.items()})
+
     def _may_be_one(self, path: str, entry: TreeEntry) -> bool:
-        is_file = entry.kind in (Kind.FILE, Kind.EXECUTABLE) and entry.size_bytes <= MAX_BYTES
-        return is_file and is_pipeline_path(path, self.folders)
+        return _is_read(entry) and is_pipeline_path(path, self.folders)
 
     def _drifted(
         self, source: Source, listed: Mapping[str, TreeEntry], made: Mapping[str, Compiled]
@@ -131,6 +140,10 @@ def _airflow_of(installed: Installed | None) -> tuple[int, int]:
         return airflow_version(text)
     except Invalid:
         return Bindings().airflow
+
+
+def _is_read(entry: TreeEntry) -> bool:
+    return entry.kind in (Kind.FILE, Kind.EXECUTABLE) and entry.size_bytes <= MAX_BYTES
 
 
 def _entry(path: str, text: bytes) -> TreeEntry:

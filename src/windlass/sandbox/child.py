@@ -52,13 +52,18 @@ def main() -> None:
     def compile_one(request: dict[str, Any], content: bytes) -> dict[str, Any]:
         from windlass.compiler.pipelines.compile import compile_pipeline  # needs PyYAML
         from windlass.domain.pipeline import Bindings
+        from windlass.domain.template import Templates
 
         bindings = Bindings.from_json(request["bindings"])
-        compiled, findings = compile_pipeline(request["path"], content, bindings)
+        templates = Templates.from_json(request["templates"])
+        compiled, findings = compile_pipeline(request["path"], content, bindings, templates)
         return {
             "findings": [f.to_json() for f in findings],
             "compiled": compiled
-            and [compiled.path, compiled.dag_id, compiled.text, compiled.lines],
+            and [
+                *(compiled.path, compiled.dag_id, compiled.text),
+                *(compiled.lines, compiled.within),
+            ],
         }
 
     whole = {"tree": judge_tree, "ignores": match_ignores}

@@ -1,7 +1,8 @@
 """The specification of pipelines by example: tests/cases/pipelines/<case>/in.yaml beside what is
 compiled from it for Airflow 3.3 (out.py) and 2.11 (out_2.py), and what is told (findings.txt).
 
-`case.json` names the environment and its clusters, where they matter. After a change that is meant:
+`case.json` names the environment and its clusters, where they matter; `templates/` and
+`pipelines.lock` are those of the case. After a change that is meant:
 `.venv/bin/python -m tests.unit.compiler.pipeline_cases` writes all of them again, to be reviewed.
 """
 
@@ -9,7 +10,9 @@ import json
 from pathlib import Path
 
 from windlass.compiler.pipelines.compile import compile_pipeline
-from windlass.domain.pipeline import Bindings, Cluster
+from windlass.domain.finding import Finding
+from windlass.domain.pipeline import Bindings, Cluster, Compiled
+from windlass.domain.template import Templates
 
 FOLDER = Path(__file__).parents[2] / "cases" / "pipelines"
 CASES = sorted(path.parent.name for path in FOLDER.glob("*/in.yaml"))
@@ -24,12 +27,25 @@ def bindings_of(case: str, airflow: tuple[int, int]) -> Bindings:
     return Bindings(airflow, given.get("environment", "default"), clusters)
 
 
+def templates_of(case: str) -> Templates:
+    folder = FOLDER / case
+    paths = [*folder.glob("templates/*/*/template.yaml"), *folder.glob("pipelines.lock")]
+    return Templates.of({path.relative_to(folder).as_posix(): path.read_bytes() for path in paths})
+
+
+def compiled_of(
+    case: str, content: bytes, airflow: tuple[int, int] = (3, 3)
+) -> tuple[Compiled | None, tuple[Finding, ...]]:
+    """What a document in the place of the case's own is compiled to."""
+    return compile_pipeline(PATH, content, bindings_of(case, airflow), templates_of(case))
+
+
 def made_of(case: str) -> dict[str, str]:
     """File name → what it should hold."""
     content = (FOLDER / case / "in.yaml").read_bytes()
     made = {}
     for suffix, airflow in AIRFLOWS.items():
-        compiled, findings = compile_pipeline(PATH, content, bindings_of(case, airflow))
+        compiled, findings = compiled_of(case, content, airflow)
         if compiled is not None:
             made[f"out{suffix}.py"] = compiled.text
         lines = [f"{f.place} {f.code} {f.severity} {f.message}\n    {f.hint}\n" for f in findings]

@@ -118,6 +118,9 @@ LOCAL = {
         "config schema",
         "doctor",
         "check",
+        "template list",
+        "template lock",
+        "template upgrade",
     ),
     *(
         "finding explain",

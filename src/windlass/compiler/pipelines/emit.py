@@ -40,12 +40,12 @@ class _Group:
 
 @dataclass(slots=True)
 class Emitted:
-    """The statements of a file, `comments` for above them, and `lines`: statement → the line of
-    the document that it was made from."""
+    """The statements of a file, `comments` for above them, and `origins`: statement → the line of
+    the document that it was made from, and the path:line of a template or nothing."""
 
     statements: list[ast.stmt]
     comments: dict[ast.stmt, str]
-    lines: dict[ast.stmt, int]
+    origins: dict[ast.stmt, tuple[int, str]]
 
 
 def emit(pipeline: Pipeline, source: str, airflow: tuple[int, int]) -> Emitted:
@@ -60,7 +60,7 @@ class _Emitter:
     code: Code
     names: dict[str, str] = field(default_factory=dict)  # step or group → its variable
     comments: dict[ast.stmt, str] = field(default_factory=dict)
-    lines: dict[ast.stmt, int] = field(default_factory=dict)
+    origins: dict[ast.stmt, tuple[int, str]] = field(default_factory=dict)
 
     def file(self) -> Emitted:
         tree = _tree(self.pipeline.steps)
@@ -69,8 +69,8 @@ class _Emitter:
         context = call(dag, self.pipeline.dag_id, **self._dag_arguments())
         body = [*self._block(tree), *self._edges()]
         block = ast.With([ast.withitem(context, None)], body)
-        self.lines[block] = self.pipeline.line
-        return Emitted([*self.code.import_statements(), block], self.comments, self.lines)
+        self.origins[block] = self.pipeline.line, ""
+        return Emitted([*self.code.import_statements(), block], self.comments, self.origins)
 
     def _name_all(self, tree: _Group) -> None:
         for one in tree.inner:
@@ -164,7 +164,7 @@ class _Emitter:
         own = self.names[".".join(group.path)]
         found = call(self._group_class(), group.path[-1])
         block = ast.With([ast.withitem(found, ast.Name(own, ast.Store()))], [*self._block(group)])
-        self.lines[block] = _first(group).line
+        self.origins[block] = _origin(_first(group))
         return block
 
     def _group_class(self) -> ast.Name:
@@ -186,12 +186,13 @@ class _Emitter:
         ]
         body += [ast.Expr(_after(name(one), name(then))) for one, then in pairwise(variables)]
         block = ast.With([ast.withitem(found, ast.Name(own, ast.Store()))], body)
-        self.lines |= dict.fromkeys(body, step.line)
+        self.origins |= dict.fromkeys(body, _origin(step))
         yield self._noted(block, step)
 
     def _noted(self, statement: ast.stmt, step: Step) -> ast.stmt:
-        self.comments[statement] = f"src: {self.source}:{step.line}"
-        self.lines[statement] = step.line
+        also = f", {step.within}" if step.within else ""
+        self.comments[statement] = f"src: {self.source}:{step.line}{also}"
+        self.origins[statement] = _origin(step)
         return statement
 
     def _task(self, step: Step, part: Part, task_id: str) -> ast.Call:
@@ -227,8 +228,12 @@ class _Emitter:
             before = [name(self.names[one]) for one in step.depends_on]
             left: ast.expr = before[0] if len(before) == 1 else ast.List([*before], ast.Load())
             edge = ast.Expr(_after(left, name(self.names[step.name])))
-            self.lines[edge] = step.line
+            self.origins[edge] = _origin(step)
             yield edge
+
+
+def _origin(step: Step) -> tuple[int, str]:
+    return step.line, step.within
 
 
 def _after(left: ast.expr, right: ast.expr) -> ast.BinOp:

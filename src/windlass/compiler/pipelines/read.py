@@ -7,6 +7,7 @@ from windlass.compiler.documents import quoted
 from windlass.compiler.pipelines.references import ReadStep, check_references, in_sequence
 from windlass.compiler.pipelines.shape import RUNNING
 from windlass.compiler.pipelines.steps import STEP_TYPES
+from windlass.compiler.pipelines.templates import Expanded
 from windlass.compiler.reading import Fields, Reading
 from windlass.domain.nearest import suggest
 from windlass.domain.pipeline import (
@@ -33,7 +34,7 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
 
 
 def pipeline_of(
-    reading: Reading, file: Fields, bindings: Bindings, *, is_older: bool
+    reading: Reading, file: Fields, bindings: Bindings, expanded: Expanded, *, is_older: bool
 ) -> Pipeline | None:
     """The pipeline that was read; what is wrong with it is told by `reading`. None where a part
     that everything hangs on is missing or wrong."""
@@ -46,7 +47,8 @@ def pipeline_of(
         reading.refuse("PIPE019", "the pipeline has no step", "Add one.", found.place_of("steps"))
     if found.get("sequential"):
         read = in_sequence(read)
-    steps = check_references(reading, read, is_whole=len(read) == len(listed))
+    is_whole = expanded.is_whole and len(read) == len(listed)
+    steps = check_references(reading, read, is_whole=is_whole)
     schedule = _schedule(reading, found, bindings)
     name, domain = found.get("name"), found.get("domain")
     if name is None or (domain is None and not is_older):
@@ -70,6 +72,7 @@ def pipeline_of(
         max_active_runs=_below(found, "concurrency", "runs"),
         max_active_tasks=_below(found, "concurrency", "tasks"),
         paused=found.get("paused"),
+        template=expanded.used,
     )
 
 
@@ -149,6 +152,7 @@ def _step(reading: Reading, found: Fields, bindings: Bindings) -> ReadStep | Non
         consumes=_assets(found.get("consumes", ())),
         notices=_notices(found),
         mapped=mapped,
+        within=found.place.within.rpartition(":")[0],
     )
     return ReadStep(step, found)
 
@@ -188,6 +192,8 @@ def _mapped(reading: Reading, found: Fields, mappable: Mapping[str, str]) -> Map
             message = f"{found.get('type')} needs {key} beside what is mapped"
             reading.refuse("PIPE023", message, f"Add {key}.", written.place)
     over = written.get("over")
+    if over is None and "step" not in written.values:
+        return None
     return Mapped(into, written.get("step", "") if over is None else tuple(over))
 
 

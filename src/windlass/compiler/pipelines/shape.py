@@ -1,7 +1,6 @@
 """What a pipeline may hold: the keys of `apiVersion: windlass/v1`, and of the older form."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from windlass.compiler.pipelines.steps import STEP_TYPES
 from windlass.compiler.pipelines.steps.notices import NOTICES
@@ -19,6 +18,7 @@ from windlass.compiler.pipelines.words import (
     POOL,
     QUEUE,
     TAG,
+    TEMPLATE,
     TIMEZONE,
     VARIABLE,
     VERSION,
@@ -30,19 +30,16 @@ from windlass.compiler.shapes import (
     Either,
     Flag,
     Free,
-    Json,
     Key,
     Listing,
     Names,
     Record,
     Text,
     Whole,
-    schema,
 )
 
 API_VERSION = "windlass/v1"
 MAX_STEPS = 1000
-_VARIABLE = r"^\$\{vars\."
 # airflow/task/trigger_rule.py, what 2.11 and 3.x have in common.
 TRIGGER_RULES = (
     *("all_success", "all_failed", "all_done", "all_done_setup_success", "all_skipped"),
@@ -206,6 +203,7 @@ _DEADLINE = Record(
     }
 )
 _VARIABLES = Names(VARIABLE, Either(Free()))
+_WITH = Names(VARIABLE, Free())
 _CONCURRENCY = Record(
     {
         "runs": Key(Whole(1, 10_000), "How many runs at once."),
@@ -216,6 +214,7 @@ DEFAULTS = Record({**RUNNING})
 _PROFILE = Record(
     {
         "vars": Key(_VARIABLES, "Variables that differ there."),
+        "with": Key(_WITH, "What its template is given there."),
         "schedule": Key(SCHEDULE, "The schedule there."),
         "defaults": Key(DEFAULTS, "The defaults there."),
         "paused": Key(Flag(), "Whether it begins paused there."),
@@ -249,13 +248,17 @@ PIPELINE = Record(
         "deadline": Key(_DEADLINE, "Who is told of a run that takes too long; Airflow 3.1."),
         "concurrency": Key(_CONCURRENCY, "How much of it runs at once."),
         "paused": Key(Flag(), "Whether it begins paused."),
-        "steps": Key(Listing(STEP, "the step", MAX_STEPS), "What it does.", required=True),
+        "template": Key(TEMPLATE, "The template that it is made with, NAME@X.Y.Z or NAME@^X.Y."),
+        "with": Key(_WITH, "What that template is given: param → value."),
+        "steps": Key(
+            Listing(STEP, "the step", MAX_STEPS),
+            "What it does, after the steps of its template.",
+            required=True,
+            unless="template",
+        ),
     },
-    forbidden={
-        "start_date": "Write schedule.start.",
-        "catchup": "Write schedule.catchup.",
-        "template": "Templates are not here yet; YAML anchors may hold what steps share.",
-    },
+    forbidden={"start_date": "Write schedule.start.", "catchup": "Write schedule.catchup."},
+    rules=({"dependentRequired": {"with": ["template"]}},),
 )
 RESOURCES = Record(
     {"compute_cluster": Key(Text(), "A cluster of the environment: its pool, queue, executor.")}
@@ -283,30 +286,3 @@ OLDER_FILE = Record(
         "resources": Key(RESOURCES, "What it runs on."),
     }
 )
-
-
-def pipeline_schema() -> Json:
-    """The JSON Schema of a pipeline, both forms. It cannot say what names refer to, what a schedule
-    means, and which pairs of endpoints work: `windlass compile` does."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "A pipeline of Windlass",
-        "description": "One pipeline, compiled to one DAG file (docs/pipelines/README.md).",
-        "if": {"required": ["apiVersion"]},
-        "then": _or_variable(schema(FILE)),
-        "else": schema(OLDER_FILE),
-    }
-
-
-def _or_variable(value: Any) -> Any:
-    """The schema, every number, truth value and word also as a variable that is filled in later."""
-    if isinstance(value, list):
-        return [_or_variable(one) for one in value]
-    if not isinstance(value, dict):
-        return value
-    made = {key: _or_variable(one) for key, one in value.items()}
-    words = isinstance(value.get("enum"), list)  # else it is a key of that name
-    if value.get("type") not in ("integer", "boolean") and not words:
-        return made
-    about = {"description": made.pop("description")} if "description" in made else {}
-    return {**about, "anyOf": [made, {"type": "string", "pattern": _VARIABLE}]}

@@ -1,10 +1,11 @@
-"""What is done to a document before it is read: its profile laid over it, `${vars.NAME}` filled in.
+"""What is done to a document before it is read: its profile laid over it, `${vars.NAME}` filled in,
+and `${with.NAME}` in its template.
 
 `${…}` of anything else is left alone: it belongs to shells. `$${vars.` stands for `${vars.`.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from windlass.compiler.documents import quoted
@@ -12,8 +13,8 @@ from windlass.compiler.nodes import Entry, ListNode, MapNode, Node, ScalarNode, 
 from windlass.compiler.reading import Reading
 from windlass.domain.nearest import suggest
 
-_REFERENCE = re.compile(r"(\$?)\$\{vars\.([^}\n]{0,80})\}")
-_MERGED = ("vars", "defaults")  # key by key; the others are replaced as a whole
+_REFERENCE = re.compile(r"(\$?)\$\{(vars|with)\.([^}\n]{0,80})\}")
+_MERGED = ("vars", "with", "defaults")  # key by key; the others are replaced as a whole
 
 
 def with_profile(root: MapNode, environment: str) -> MapNode:
@@ -24,14 +25,14 @@ def with_profile(root: MapNode, environment: str) -> MapNode:
     if not isinstance(pipeline, MapNode) or not isinstance(profile, MapNode):
         return root
     own = [entry for entry in profile.entries if entry.key != "resources"]
-    made = _put(root, Entry("pipeline", pipeline.place, _laid_over(pipeline, own)))
+    made = put(root, Entry("pipeline", pipeline.place, _laid_over(pipeline, own)))
     resources = next((entry for entry in profile.entries if entry.key == "resources"), None)
-    return made if resources is None else _put(made, resources)
+    return made if resources is None else put(made, resources)
 
 
 def _laid_over(pipeline: MapNode, entries: list[Entry]) -> MapNode:
     for entry in entries:
-        pipeline = _put(pipeline, _merged(pipeline.get(entry.key), entry))
+        pipeline = put(pipeline, _merged(pipeline.get(entry.key), entry))
     return pipeline
 
 
@@ -39,11 +40,11 @@ def _merged(below: Node | None, entry: Entry) -> Entry:
     if entry.key not in _MERGED or not isinstance(below, MapNode):
         return entry
     for one in entry.value.entries if isinstance(entry.value, MapNode) else ():
-        below = _put(below, one)
+        below = put(below, one)
     return replace(entry, value=below)
 
 
-def _put(node: MapNode, entry: Entry) -> MapNode:
+def put(node: MapNode, entry: Entry) -> MapNode:
     """The node with this entry, in the place of one with its key."""
     there = any(one.key == entry.key for one in node.entries)
     entries = tuple(entry if one.key == entry.key else one for one in node.entries)
@@ -57,8 +58,8 @@ def with_variables(root: MapNode, reading: Reading) -> MapNode:
         return root
     given = pipeline.get("vars")
     entries = given.entries if isinstance(given, MapNode) else ()
-    values = {e.key: e.value.value for e in entries if isinstance(e.value, ScalarNode)}
-    filling = _Filling(values, reading)
+    values = {e.key: e.value for e in entries if isinstance(e.value, ScalarNode)}
+    filling = Filling(values, reading)
     filled = tuple(
         entry
         if entry.key in ("vars", "profiles")
@@ -69,18 +70,38 @@ def with_variables(root: MapNode, reading: Reading) -> MapNode:
         if entry.key in values and entry.key not in filling.used:
             message = f"the variable {quoted(entry.key)} is not used"
             reading.advise("PIPE043", message, "Use it, or take it out.", entry.place)
-    return _put(root, Entry("pipeline", pipeline.place, replace(pipeline, entries=filled)))
+    return put(root, Entry("pipeline", pipeline.place, replace(pipeline, entries=filled)))
+
+
+def references_in(node: Node) -> Iterator[tuple[ScalarNode, str, str]]:
+    """Each variable that texts below a node name: where, `vars` or `with`, and its name."""
+    match node:
+        case ScalarNode(value=str(text)):
+            for found in _REFERENCE.finditer(text):
+                if not found[1]:
+                    yield node, found[2], found[3]
+        case ListNode(items=items):
+            for one in items:
+                yield from references_in(one)
+        case MapNode(entries=entries):
+            for entry in entries:
+                yield from references_in(entry.value)
 
 
 @dataclass(slots=True)
-class _Filling:
-    values: Mapping[str, Value]
+class Filling:
+    """Fills in `${WORD.NAME}`. What `with` gives keeps the place where it was given; a variable has
+    that of its use. In a template, `$${vars.` stands for `${vars.` too."""
+
+    values: Mapping[str, Node]
     reading: Reading
+    word: str = "vars"
     used: set[str] = field(default_factory=set)
 
     def node(self, node: Node) -> Node:
+        """The node, filled."""
         match node:
-            case ScalarNode(value=str(text)) if "${vars." in text:
+            case ScalarNode(value=str(text)) if "${vars." in text or "${with." in text:
                 return self._text(node, text)
             case ListNode(items=items):
                 return replace(node, items=tuple(self.node(one) for one in items))
@@ -89,30 +110,46 @@ class _Filling:
                 return replace(node, entries=made)
         return node
 
-    def _text(self, node: ScalarNode, text: str) -> ScalarNode:
+    def _text(self, node: ScalarNode, text: str) -> Node:
         """A text that is nothing but one variable has its very value: a number stays one."""
         whole = _REFERENCE.fullmatch(text)
-        if whole and not whole[1] and whole[2] in self.values:
-            self.used.add(whole[2])
-            value = self.values[whole[2]]
-            return replace(node, value=value, text=_shown(value))
-        missing: dict[str, None] = {}
+        if whole and not whole[1] and whole[2] == self.word and whole[3] in self.values:
+            self.used.add(whole[3])
+            value = self.values[whole[3]]
+            is_given = self.word == "with" or not isinstance(value, ScalarNode)
+            return value if is_given else replace(value, place=node.place)
+        wrong: dict[str, str] = {}
+        refused = False
 
         def fill(found: re.Match[str]) -> str:
+            nonlocal refused
+            if found[2] != self.word and self.word == "vars":
+                return found[0]
             if found[1]:
                 return found[0][1:]
-            if found[2] not in self.values:
-                missing[found[2]] = None
+            value = self.values.get(found[3])
+            if not isinstance(value, ScalarNode):
+                wrong[found[3]] = "no variable is called" if value is None else "a text holds"
                 return ""
-            self.used.add(found[2])
-            return _shown(self.values[found[2]])
+            self.used.add(found[3])
+            refused = refused or value.is_refused
+            return _shown(value.value)
 
         made = _REFERENCE.sub(fill, text)
-        for name in missing:
-            message = f"no variable is called {quoted(name)}"
-            hint = suggest(name, self.values) or "Define it below vars."
-            self.reading.refuse("PIPE018", message, hint, node.place)
-        return replace(node, value=made, text=made, is_refused=bool(missing))
+        for name, what in wrong.items():
+            self._refuse(name, what, node)
+        return replace(node, value=made, text=made, is_refused=refused or bool(wrong))
+
+    def _refuse(self, name: str, what: str, node: ScalarNode) -> None:
+        hint = suggest(name, self.values) or "Define it below vars."
+        if name in self.values:
+            what += " the param"
+            hint = "A list and keys stand by themselves: key: ${with.NAME}."
+            self.reading.refuse(
+                "PIPE058", f"{what} {quoted(name)}, which is none", hint, node.place
+            )
+        else:
+            self.reading.refuse("PIPE018", f"{what} {quoted(name)}", hint, node.place)
 
 
 def _shown(value: Value) -> str:

@@ -5,13 +5,15 @@ from dataclasses import dataclass, field
 
 from windlass.compiler.documents import quoted
 from windlass.compiler.pipelines.compile import compile_pipeline
+from windlass.compiler.pipelines.templates import template_findings
 from windlass.compiler.reading import Reading
-from windlass.domain.finding import Finding
+from windlass.domain.finding import Finding, Severity
 from windlass.domain.pipeline import Bindings, Compiled
+from windlass.domain.template import NO_TEMPLATES, Templates
 
 MARK = "# Compiled by Windlass from "
 """How every generated file begins."""
-Compile = Callable[[str, bytes, Bindings], tuple[Compiled | None, tuple[Finding, ...]]]
+Compile = Callable[[str, bytes, Bindings, Templates], tuple[Compiled | None, tuple[Finding, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +25,26 @@ class CompiledTree:
     findings: tuple[Finding, ...] = ()
     failed: frozenset[str] = frozenset()
 
+    @property
+    def is_good(self) -> bool:
+        """Whether no finding denies."""
+        return all(one.severity is not Severity.CRITICAL for one in self.findings)
+
 
 def compile_tree(
-    files: Iterable[tuple[str, bytes]], bindings: Bindings, compile_one: Compile = compile_pipeline
+    files: Iterable[tuple[str, bytes]],
+    bindings: Bindings,
+    compile_one: Compile = compile_pipeline,
+    templates: Templates = NO_TEMPLATES,
 ) -> CompiledTree:
     """Compile each document. One that is bad costs no other anything; of two that would make the
     same DAG or the same file, the first by path has it."""
     made: dict[str, Compiled] = {}
-    findings: list[Finding] = []
+    findings = [*template_findings(templates)]
     failed: set[str] = set()
     taken: dict[str, str] = {}
     for path, content in sorted(files):
-        compiled, told = compile_one(path, content, bindings)
+        compiled, told = compile_one(path, content, bindings, templates.near(content))
         if compiled is not None and (clash := _clash(compiled, taken)):
             told, compiled = (*told, clash), None
         if compiled is not None:

@@ -56,6 +56,11 @@ TABLE = matching(
     "sales.orders",
 )
 ENVIRONMENT = matching(r"^[a-z0-9][a-z0-9-]{0,62}$", "name of an environment", "prod")
+TEMPLATE = matching(
+    r"^[a-z0-9][a-z0-9_-]{0,62}@[~^]?v?[0-9]{1,9}(?:\.[0-9]{1,9}){0,2}$",
+    "template",
+    "copy@1.2.0, or copy@^1.2 for what the lock says that is",
+)
 VARIABLE = matching(r"^[A-Za-z_][A-Za-z0-9_]{0,62}$", "name of a variable", "region")
 DOTTED = r"^[A-Za-z_][A-Za-z0-9_]{0,99}(?:\.[A-Za-z_][A-Za-z0-9_]{0,99}){1,9}$"
 CLASS = matching(

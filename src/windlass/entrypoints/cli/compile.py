@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from windlass.domain.pipeline import Bindings
     from windlass.engine.compile_folder import Differences
 
+STALE_LOCK = (
+    "pipelines.lock is not what it should be: run windlass template lock, and commit what it writes"
+)
+
 
 def compile_(
     path: Annotated[
@@ -50,7 +54,11 @@ def compile_(
         ),
     ] = None,
     schema: Annotated[
-        bool, typer.Option("--schema", help="Print the JSON Schema of pipelines, for editors.")
+        bool,
+        typer.Option(
+            "--schema",
+            help="Print the JSON Schema of pipelines, with PATH's templates, for editors.",
+        ),
     ] = False,
     output: Output = "text",
 ) -> None:
@@ -59,30 +67,48 @@ def compile_(
     Every problem is told, each at its place. A pipeline that has one keeps its DAG file as it was,
     and costs no other anything. The DAG file of a pipeline that is gone is removed.
     """
-    from windlass.compiler.pipelines.shape import pipeline_schema
+    from windlass.compiler.pipelines.schema import pipeline_schema
     from windlass.engine.compile_folder import compare, compile_folder, write
+    from windlass.engine.templates import next_lock, templates_in, uses_in
 
+    root = root_of(path)
+    templates = templates_in(root)
     if schema:
-        typer.echo(json.dumps(pipeline_schema(), indent=2))
+        typer.echo(json.dumps(pipeline_schema(templates), indent=2))
         return
     folders = tuple(dict.fromkeys(one.strip("/") for one in pipelines or DEFAULT_FOLDERS))
-    bound = _bindings(inventory, airflow, environment)
+    bound = bindings_in(inventory, airflow, environment)
     target = out or (path.parent if path.is_file() else path)
-    tree = compile_folder(path, folders, bound)
+    tree = compile_folder(path, folders, bound, templates=templates)
     found = compare(tree, path, target, folders)
     if not check:
         write(tree, found, target)
+    stale = (
+        check
+        and path.is_dir()
+        and next_lock(templates, uses_in(path, folders))[0] != templates.lock
+    )
     if output == "json":
-        print_json(_as_json(tree, found))
+        print_json({**_as_json(tree, found), "lock_is_stale": stale})
     else:
         _print(tree, found, check=check)
-    if tree.failed or (check and found.any):
+    if stale:
+        say(STALE_LOCK, err=True)
+    if not tree.is_good or stale or (check and found.any):
         raise typer.Exit(EXIT_FAILED)
+
+
+def root_of(path: Path) -> Path:
+    """The DAG root that a file lies in, as far as templates tell; a folder is one."""
+    if path.is_dir():
+        return path
+    above = path.resolve().parents
+    return next((one for one in above if any(one.glob("templates/*/*/template.yaml"))), above[0])
 
 
 def _as_json(tree: "CompiledTree", found: "Differences") -> dict[str, object]:
     return {
-        "ok": not tree.failed,
+        "ok": tree.is_good,
         "pipelines": [
             {"source": one.source, "path": one.path, "dag_id": one.dag_id}
             for one in tree.made.values()
@@ -110,7 +136,8 @@ def _print(tree: "CompiledTree", found: "Differences", *, check: bool) -> None:
     say(f"{said}.")
 
 
-def _bindings(inventory: Path | None, airflow: str, environment: str) -> "Bindings":
+def bindings_in(inventory: Path | None, airflow: str, environment: str) -> "Bindings":
+    """What an environment gives to pipelines, by what the command line was told of it."""
     from windlass.compiler.pipelines.bindings import airflow_version
     from windlass.domain.pipeline import DEFAULT_OPERATORS, Bindings
     from windlass.entrypoints.cli.declared import declared_in

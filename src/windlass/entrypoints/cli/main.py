@@ -34,6 +34,7 @@ from windlass.entrypoints.cli import (
     release,
     repo,
     reviews,
+    template,
     webhook,
 )
 from windlass.entrypoints.cli import (
@@ -72,6 +73,7 @@ app.add_typer(finding.app, name="finding")
 app.add_typer(audit.app, name="audit")
 app.add_typer(dag.app, name="dag")
 app.add_typer(bench.app, name="bench")
+app.add_typer(template.app, name="template")
 app.add_typer(importing.app, name="import")
 app.command(epilog="Example: windlass up --airflow")(operate.up)
 app.command(epilog="Example: WINDLASS_DATABASE_URL=postgresql://… windlass api")(operate.api)
