@@ -8,9 +8,8 @@ from pathlib import Path
 from windlass.compiler.documents import read_document
 from windlass.compiler.nodes import MapNode, Place, ScalarNode
 from windlass.compiler.pipelines.compile import compile_pipeline, read_pipeline
-from windlass.compiler.pipelines.templates import read_template, template_findings
+from windlass.compiler.pipelines.templates import held_by, read_template, template_findings
 from windlass.compiler.pipelines.words import TEMPLATE, version_of
-from windlass.compiler.reading import Reading
 from windlass.domain.errors import Invalid
 from windlass.domain.finding import Finding, Severity
 from windlass.domain.nearest import suggest
@@ -182,18 +181,14 @@ def _together(changes: list[Change]) -> list[Change]:
     """The lock says once what a range means: its pipelines move together, or none does."""
     stays = {c.after: c.use for c in changes if not c.is_good and c.after == c.use.wanted}
     return [
-        replace(one, findings=(*one.findings, _held_by(stays[one.after], one.use)))
+        replace(
+            one,
+            findings=(*one.findings, held_by(stays[one.after].path, one.use.wanted, one.use.path)),
+        )
         if one.is_good and one.after in stays
         else one
         for one in changes
     ]
-
-
-def _held_by(other: Use, use: Use) -> Finding:
-    reading = Reading(use.path, None)
-    message = f"{other.path} is made with {other.wanted} too, and does not compile with it"
-    reading.refuse("PIPE067", message, "Mend that one, or name another range.", use.place)
-    return reading.findings[0]
 
 
 def _written_after(use: Use, version: str) -> str:

@@ -422,3 +422,11 @@ def template_findings(templates: Templates) -> tuple[Finding, ...]:
         hint = f"Such as {template_path('copy@1.0.0')}: small letters, and three numbers."
         reading.refuse("PIPE059", message, hint, None)
     return tuple(reading.findings)
+
+
+def held_by(other: str, wanted: str, path: str) -> Finding:
+    """That a pipeline is not upgraded, since another one of its range does not compile then."""
+    reading = Reading(path)
+    message = f"{other} is made with {wanted} too, and does not compile with it"
+    reading.refuse("PIPE067", message, "Mend that one, or name another range.", None)
+    return reading.findings[0]
