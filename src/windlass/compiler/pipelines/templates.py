@@ -63,7 +63,7 @@ def _regular(text: str) -> str:
         re.compile(text)
     except re.error as error:
         message = f"{quoted(text)} is no regular expression: {error.msg}"
-        raise Invalid("PIPE059", message, "For example ^[a-z_]+$.") from error
+        raise Invalid("PIPE068", message, "For example ^[a-z_]+$.") from error
     return text
 
 

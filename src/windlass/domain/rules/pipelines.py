@@ -189,6 +189,16 @@ def _templates() -> tuple[Rule, ...]:
             {**_GOOD, "pipelines.lock": f"{_GOOD['pipelines.lock']!s}<<<<<<< HEAD\n"},
             _GOOD,
         ),
+        _rule(
+            "PIPE068",
+            "The pattern of a param is no regular expression",
+            "No value could be judged by it.",
+            "Correct it: Python's `re` reads it.",
+            _made(
+                "template: job@1.0.0", _WITH, template=_TEMPLATE.replace("}", ', pattern: "["}', 1)
+            ),
+            _GOOD,
+        ),
     )
 
 
