@@ -348,7 +348,7 @@ def test_a_server_newer_than_every_pg_dump_here_is_told() -> None:
 def test_a_pipeline_that_went_while_it_was_looked_at_is_named() -> None:
     assert told(lambda: compile_folder.read_file(Path("gone.yaml"))) == (
         "CMP002",
-        "the file 'gone.yaml' cannot be read: No such file or directory",
+        "the pipeline 'gone.yaml' cannot be read: No such file or directory",
         "",
     )
 

@@ -116,7 +116,7 @@ def read_file(place: Path) -> bytes:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise Invalid(
-            "CMP002", f"the file {str(place)!r} cannot be read: {error.strerror}"
+            "CMP002", f"the pipeline {str(place)!r} cannot be read: {error.strerror}"
         ) from error
 
 

@@ -204,14 +204,14 @@ def _check_references(
             hint = "Write ${with.NAME}; a pipeline may give it ${vars.NAME}."
             reading.refuse("PIPE058", message, hint, node.place)
         elif name not in params:
-            message = f"the template has no param {quoted(name)}"
+            unknown = f"the template has no param {quoted(name)}"
             hint = suggest(name, params) or "Define it below template.params."
-            reading.refuse("PIPE058", message, hint, node.place)
+            reading.refuse("PIPE058", unknown, hint, node.place)
         used.add(name)
     for entry in written.entries if isinstance(written, MapNode) else ():
         if entry.key not in used:
-            message = f"the param {quoted(entry.key)} is not used"
-            reading.advise("PIPE065", message, "Use it, or take it out.", entry.place)
+            idle = f"the param {quoted(entry.key)} is not used"
+            reading.advise("PIPE065", idle, "Use it, or take it out.", entry.place)
 
 
 # ---- a pipeline with its template ----------------------------------------------------------
@@ -314,8 +314,8 @@ def _values(
     for entry in given.entries if isinstance(given, MapNode) else ():
         schema = template.params.get(entry.key)
         if schema is None:
-            message = f"the template {quoted(ref)} has no param {quoted(entry.key)}"
-            reading.refuse("PIPE056", message, suggest(entry.key, template.params), entry.place)
+            unknown = f"the template {quoted(ref)} has no param {quoted(entry.key)}"
+            reading.refuse("PIPE056", unknown, suggest(entry.key, template.params), entry.place)
         elif _check_value(reading, entry.key, entry.value, schema):
             values[entry.key] = entry.value
         else:
@@ -419,8 +419,8 @@ def template_findings(templates: Templates) -> tuple[Finding, ...]:
     for path in templates.misplaced:
         reading.path = path
         message = "the folder is no version of a template"
-        hint = f"Such as {template_path('copy@1.0.0')}: small letters, and three numbers."
-        reading.refuse("PIPE059", message, hint, None)
+        how = f"Such as {template_path('copy@1.0.0')}: small letters, and three numbers."
+        reading.refuse("PIPE059", message, how, None)
     return tuple(reading.findings)
 
 
