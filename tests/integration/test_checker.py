@@ -151,7 +151,7 @@ def test_files_after_so_many_that_killed_their_process_are_denied_unseen() -> No
     assert again == Judgement((), GOOD_OUTLINE)  # another call has its own limits
 
 
-def test_a_tree_with_slow_files_makes_others_wait_for_one_of_them_at_most(one: Checker) -> None:
+def test_a_tree_with_slow_files_makes_others_wait_for_a_few_of_them_at_most(one: Checker) -> None:
     slow = {f"{number}.py": SLOWISH + b"#%d" % number for number in range(20)}
     before = children()
     with ThreadPoolExecutor() as pool:
@@ -164,6 +164,19 @@ def test_a_tree_with_slow_files_makes_others_wait_for_one_of_them_at_most(one: C
 
     assert others == [Judgement((), GOOD_OUTLINE)] * 3
     assert (was_done, list(asked.result())) == (False, list(slow))
+
+
+def test_files_sent_behind_one_that_is_slow_are_judged_by_another_process(one: Checker) -> None:
+    before = children()
+    judge(one, GOOD)
+    [first] = new_children(before)
+    files = {"slow.py": doubling(18)} | {f"{number}.py": GOOD for number in range(5)}
+
+    judged = one.judge_files(files)
+
+    assert judged["slow.py"].outline == Outline()
+    assert [judged[f"{number}.py"] for number in range(5)] == [Judgement((), GOOD_OUTLINE)] * 5
+    assert new_children(before) != [first]
 
 
 def test_a_process_killed_while_idle_is_replaced_unseen(one: Checker) -> None:

@@ -97,7 +97,10 @@ class Secret:
 
 def may_hold(lowered: str, hints: Iterable[str] = _HINTS) -> bool:
     """Whether a text, lowered, is worth reading for more than known formats; on the safe side."""
-    return any(hint in lowered for hint in hints)
+    for hint in hints:  # noqa: SIM110  # any() takes three times as long
+        if hint in lowered:
+            return True
+    return False
 
 
 def hints_in(lowered: str) -> list[str]:

@@ -28,6 +28,7 @@ from windlass.domain.finding import Finding
 
 _MAX_FINDINGS = 50  # of one file; the next ones say nothing new
 _MIN_TEXT = 8
+_COMMENT = re.compile("#[^\n]*")  # or what looks like one in a text
 _JSON = re.compile(r"\"\s{0,9}:\s{0,9}\"")  # between a key and a text of JSON
 _GETTER = re.compile(r"_{0,2}(?:get|load|read|fetch|default)_")
 _MADE_ELSEWHERE = (ast.Name, ast.List, ast.Tuple, ast.Subscript, ast.Dict)
@@ -77,12 +78,7 @@ class _Reader:
         self.module = module
         self.source = source
         self.text = module.names.folder.text
-        self._comments = [
-            (number, at, line[at:])
-            for number, line in enumerate(source.split("\n"), 1)
-            if (at := line.find("#")) >= 0
-        ]
-        comments = "\n".join([comment for _, _, comment in self._comments])
+        comments = "\n".join(_COMMENT.findall(source))
         self._hints = hints_in(comments.lower())
         self.searcher = Searcher(f"{module.names.whole}\n{comments}")
         self._has_json = _JSON.search(module.names.whole) is not None
@@ -93,7 +89,8 @@ class _Reader:
         if self.searcher.has_formats or self._hints or may_hold(self.source.lower()):
             return True
         names = self.module.names
-        return any(may_hold(text.lower()) for _, text in (*names.made, *names.broken))
+        texts = "\n".join([text for _, text in (*names.made, *names.broken)])
+        return may_hold(texts.lower())
 
     def find(self) -> _Found:
         yield from self._in_texts()
@@ -246,8 +243,10 @@ class _Reader:
             yield value, Secret.named(name, text, kind)
 
     def _in_comments(self) -> _Found:
-        for number, start, comment in self._comments if self._hints else ():
-            if not may_hold(comment.lower(), self._hints):
+        for number, line in enumerate(self.source.split("\n") if self._hints else (), 1):
+            start = line.find("#")
+            comment = line[start:]
+            if start < 0 or not may_hold(comment.lower(), self._hints):
                 continue
             found = (*find_pairs(comment), *self.searcher.find(comment))
             if found and not self._is_in_text((number, start)):

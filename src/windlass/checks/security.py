@@ -34,6 +34,7 @@ _MAX_FINDINGS = 100  # of one file; the next ones say nothing new
 _BUILTINS = frozenset({"eval", "exec", "exit", "quit", "getattr", "setattr", "__import__", "print"})
 _REFERENCES = frozenset({"eval", "exec", "os.system", "os.popen", "subprocess.getoutput"})
 _REFERENCED = frozenset(name.rpartition(".")[2] for name in _REFERENCES)
+_REFERENCED_BYTES = tuple(name.encode() for name in _REFERENCED)
 _JUDGED = CALLS.keys() | {"getattr", "__import__", "setattr", "print"}
 _JUDGED |= {"yaml.load", "yaml.load_all", "numpy.load", "torch.load"}
 _EXITS = frozenset({"exit", "quit", "sys.exit", "os._exit"})  # at the top, STR010 tells of them
@@ -49,6 +50,11 @@ _SECRET_VARIABLE = re.compile(
     rf"__(?:{'|'.join(sorted(_SECRET_OPTIONS))})(?:_CMD)?$", re.IGNORECASE
 )
 _PROGRAMS = frozenset({"sh"})  # the package of that name makes a function of every program
+_HAVE_CLIENTS = frozenset(
+    ".".join(parts[: at + 1])
+    for parts in (n.split(".") for n in CLIENTS)
+    for at in range(len(parts))
+)
 _CONF = ("airflow.configuration.", "airflow.sdk.configuration.")
 _CONF_GET = frozenset({"get", "get_mandatory_value", "getsection", "as_dict", "get_or_raise"})
 _READERS = frozenset({"get", "getenv", "pop"})
@@ -77,7 +83,7 @@ class _Security:
         bound = {name for name, meaning in self.names.bound() if meaning.name in _REFERENCES}
         self._referenced = _REFERENCED | bound
         content = module.content  # Python reads other letters than ASCII's as these, too
-        named = not content.isascii() or any(word.encode() in content for word in _REFERENCED)
+        named = not content.isascii() or any(word in content for word in _REFERENCED_BYTES)
         self._has_references = named or bool(bound)
         self._has_variables = b"AIRFLOW__" in content
         self._has_clients = any(_may_be_client(meaning.name) for _, meaning in self.names.bound())
@@ -411,7 +417,7 @@ def _is_hook(name: str) -> bool:
 
 def _may_be_client(name: str) -> bool:
     """Whether what is imported is a client, or a module that has some."""
-    return _is_hook(name) or any(f"{one}.".startswith(f"{name}.") for one in CLIENTS)
+    return name in _HAVE_CLIENTS or _is_hook(name)
 
 
 def _is_judged(name: str) -> bool:

@@ -3,6 +3,7 @@
 import ast
 import warnings
 
+from windlass.checks.compiling import surely_compiles
 from windlass.checks.excerpt import code_of_line, with_excerpt
 from windlass.checks.module import Module
 from windlass.domain.finding import Finding, FindingType, Severity
@@ -21,13 +22,14 @@ def parse_python(path: str, content: bytes) -> tuple[list[Finding], Module | Non
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a SyntaxWarning is advice, not a failure
-            tree = ast.parse(content, filename=_NAME)
-            compile(tree, _NAME, "exec", dont_inherit=True)
+            module = Module(path, content, ast.parse(content, filename=_NAME))
+            if not surely_compiles(module):
+                compile(module.tree, _NAME, "exec", dont_inherit=True)
     except SyntaxError as error:
         return [_syntax_finding(path, content, _in_characters(content, error))], None
     except (ValueError, RecursionError, MemoryError) as error:
         return [_too_deep(path, error)], None
-    return [], Module(path, content, tree)
+    return [], module
 
 
 def _in_characters(content: bytes, error: SyntaxError) -> SyntaxError:

@@ -1,8 +1,9 @@
 """Judges trees and files in killable processes: what hangs or dies costs a finding, no more."""
 
+import json
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ FILE_LIMIT_S = 10.0
 TREE_LIMIT_S = 30.0
 CALL_LIMIT_S = 120.0
 MAX_DEATHS = 3
+AHEAD = 4  # files sent to a process before it answers, so that it has never to wait for this one
+AHEAD_BYTES = 20_000  # of them: with their requests they fit into a pipe
+SLOW_S = 1.0  # after which those sent behind a file are taken back, for others to have their turn
 TURN_S = 0.1  # for which a call keeps a process; hundreds of ordinary files
 _MAX_REMEMBERED_WHOLES = 2000  # 100 bytes each, mostly: few trees have such findings
 _MAX_REMEMBERED_FINDINGS = 20
@@ -185,16 +189,32 @@ class Checker:
 
     def _work(self, call: "_Call") -> None:
         """Judge files of the call until none is left; others have their turn in between."""
-        following = call.take()
-        while following:
+        while call.has_more:
             with self._pool.borrow() as process:
-                ends = time.monotonic() + TURN_S
-                while following and time.monotonic() < ends:
-                    self._judge(call, process, *following)
-                    following = call.take()
+                self._turn(call, process, time.monotonic() + TURN_S)
 
-    def _judge(self, call: "_Call", process: CheckProcess, path: str, content: bytes) -> None:
-        began = time.monotonic()
+    def _turn(self, call: "_Call", process: CheckProcess, ends: float) -> None:
+        """Judge files until the turn ends. Some are sent ahead of the answers, so that the process
+        has never to wait. Where one takes long, they are given back: nobody is to wait for them."""
+        sent: deque[tuple[str, bytes]] = deque()
+        while True:
+            while time.monotonic() < ends and (following := call.take(sent)):
+                self._send(call, process, *following)
+                sent.append(following)
+            if not sent:
+                return
+            path, _ = sent.popleft()
+            began = time.monotonic()
+            answer = process.receive(limit_s=self._file_limit_s)
+            took_s = time.monotonic() - began
+            judgement = _judgement(answer) if answer else _died(path, self._file_limit_s)
+            call.note(path, judgement, took_s, died=answer is None)
+            if sent and (answer is None or took_s > SLOW_S or call.is_over):
+                process.kill()
+                call.give_back(sent)
+                return
+
+    def _send(self, call: "_Call", process: CheckProcess, path: str, content: bytes) -> None:
         request = {
             "kind": "file",
             "path": path,
@@ -202,9 +222,7 @@ class Checker:
             "lint": call.linted.rows.get(path, ()),
             "not_linted": call.linted.failed.get(path),
         }
-        answer = process.ask(request, content, limit_s=self._file_limit_s)
-        judgement = _judgement(answer) if answer else _died(path, self._file_limit_s)
-        call.note(path, judgement, time.monotonic() - began, died=answer is None)
+        process.send(request, content, limit_s=self._file_limit_s)
 
 
 class _Wholes:
@@ -243,16 +261,43 @@ class _Call:
         self.families = families
         self.linted = linted
         self.judged: dict[str, Judgement] = {}
-        self._files = iter(files.items())
+        self._files = deque(files.items())
         self._limit_s = limit_s
         self._left_s = limit_s * threads
         self._max_deaths = self._lives = max_deaths
         self._lock = threading.Lock()
 
-    def take(self) -> tuple[str, bytes] | None:
-        """The next file to look at; None where there is none, or a limit is reached."""
+    @property
+    def has_more(self) -> bool:
+        """Whether there is a file that may still be looked at."""
+        return bool(self._files) and not self.is_over
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a limit is reached."""
+        return self._lives <= 0 or self._left_s <= 0
+
+    def take(self, sent: Collection[tuple[str, bytes]] = ()) -> tuple[str, bytes] | None:
+        """The next file to look at; None where there is none, a limit is reached, or it would be
+        too much beside those that were sent already."""
         with self._lock:
-            return next(self._files, None) if self._lives > 0 and self._left_s > 0 else None
+            if not self.has_more:
+                return None
+            if sent:
+                size = sum(self._size(*one) for one in (*sent, self._files[0]))
+                if len(sent) >= AHEAD or size > AHEAD_BYTES:
+                    return None
+            return self._files.popleft()
+
+    def _size(self, path: str, content: bytes) -> int:
+        """About how many bytes ask about a file: not fewer than are sent."""
+        rows = self.linted.rows.get(path)
+        return len(content) + 6 * len(path) + (len(json.dumps(rows)) if rows else 0) + 500
+
+    def give_back(self, files: Collection[tuple[str, bytes]]) -> None:
+        """What was taken and not looked at."""
+        with self._lock:
+            self._files.extendleft(reversed(tuple(files)))
 
     def note(self, path: str, judgement: Judgement, took_s: float, *, died: bool) -> None:
         with self._lock:

@@ -40,6 +40,7 @@ class Pool:
         """A process for this thread alone. Whoever waits longest is next."""
         process = self._take()
         try:
+            process.renew()
             yield process
         finally:
             self._give_back(process)
@@ -94,21 +95,30 @@ class CheckProcess:
     ) -> dict[str, Any] | None:
         """The answer, or None where the process died of it or ran out of time. Raises EngineFailed
         PY003 where none can be started."""
-        process = self._running()
+        self.send(request, content, limit_s=limit_s)
+        return self.receive(limit_s=limit_s)
+
+    def send(self, request: dict[str, Any], content: bytes | None, *, limit_s: float) -> None:
+        """Ask without waiting for the answer, which `receive` gives. Where others are not answered
+        yet, all of them together have to fit into a pipe: nobody reads there meanwhile."""
+        process = self._process or self._start()
         assert process.stdin is not None
-        assert process.stdout is not None
-        deadline = self._deadline = time.monotonic() + limit_s
-        try:
+        self._deadline = time.monotonic() + limit_s
+        with contextlib.suppress(BrokenPipeError):  # `receive` finds it dead
             child.write_frame(process.stdin, json.dumps(request).encode())
             if content is not None:
                 child.write_frame(process.stdin, content)
             process.stdin.flush()
-            answer = child.read_frame(process.stdout)
-        except BrokenPipeError:
-            answer = None
-        finally:
-            self._deadline, self._used_at = None, time.monotonic()
-        if answer is None or time.monotonic() > deadline:  # the watchdog may be killing it
+
+    def receive(self, *, limit_s: float) -> dict[str, Any] | None:
+        """The answer to the first that was sent and has none; None as of `ask`."""
+        process = self._process
+        assert process is not None
+        assert process.stdout is not None
+        deadline = self._deadline = time.monotonic() + limit_s
+        answer = child.read_frame(process.stdout)
+        self._deadline, self._used_at = None, time.monotonic()
+        if answer is None or self._used_at > deadline:  # the watchdog may be killing it
             self.kill()
             return None
         decoded: dict[str, Any] = json.loads(answer)
@@ -138,12 +148,13 @@ class CheckProcess:
         with contextlib.suppress(subprocess.TimeoutExpired):  # it hangs in the kernel
             process.wait(timeout=END_LIMIT_S)
 
-    def _running(self) -> subprocess.Popen[bytes]:
-        stamp = stamp_of(self.python)  # an interpreter that was replaced judges by another grammar
+    def renew(self) -> None:
+        """End it where it died, or runs under an interpreter that was replaced since, which judges
+        by another grammar."""
+        stamp = stamp_of(self.python)
         if self._process is None or self._process.poll() is not None or self._stamp != stamp:
             self.kill()
-            self._process, self._stamp = self._start(), stamp
-        return self._process
+            self._stamp = stamp
 
     def _start(self) -> subprocess.Popen[bytes]:
         try:
