@@ -7,6 +7,8 @@ import typer
 
 from windlass.entrypoints.cli.render import Output, print_json, table
 
+AirflowPython = Annotated[Path | None, typer.Option(help="The python of an Airflow environment.")]
+
 app = typer.Typer(no_args_is_help=True, help="Measure Windlass on this machine.")
 
 
@@ -34,13 +36,10 @@ def sync(
         pushes=pushes,
         releases=releases,
         rest_s=rest,
-        progress=lambda text: typer.echo(text, err=True),
+        progress=_progress,
     )
-    if output == "json":
-        print_json(found)
-        return
-    _show(found)
-    typer.echo(f"A one-file sync takes {found['ratio_to_peer']} times what the peer takes (p50).")
+    ratio = found["ratio_to_peer"]
+    _show(found, output, f"A one-file sync takes {ratio} times what the peer takes (p50).")
 
 
 @app.command(epilog="Example: windlass bench poll --repositories 1000")
@@ -61,14 +60,10 @@ def poll(
         repositories=repositories,
         interval_s=interval,
         seconds=seconds,
-        progress=lambda text: typer.echo(text, err=True),
+        progress=_progress,
     )
-    if output == "json":
-        print_json(found)
-        return
-    _show(found)
-    for key, value in found["worker"].items():
-        typer.echo(f"{key.replace('_', ' ')}: {value}")
+    worker = (f"{key.replace('_', ' ')}: {value}" for key, value in found["worker"].items())
+    _show(found, output, *worker)
 
 
 @app.command(epilog="Example: windlass bench live --pushes 40")
@@ -92,12 +87,9 @@ def live(
         files=files,
         pushes=pushes,
         airflow_python=airflow_python,
-        progress=lambda text: typer.echo(text, err=True),
+        progress=_progress,
     )
-    if output == "json":
-        print_json(found)
-        return
-    _show(found)
+    _show(found, output)
 
 
 @app.command(epilog="Example: windlass bench webhooks --rate 500")
@@ -121,16 +113,16 @@ def webhooks(
         seconds=seconds,
         files=files,
         pushes=pushes,
-        progress=lambda text: typer.echo(text, err=True),
+        progress=_progress,
     )
-    if output == "json":
-        print_json(found)
-        return
-    _show(found)
     answers = ", ".join(f"{count} of {status}" for status, count in found["answers"].items())
-    typer.echo(f"Answers: {answers}; {found['accepted_per_s']} accepted a second.")
     before = found["answered_before_the_kill"]
-    typer.echo(f"Of {before} calls answered before a kill, {found['lost']} were lost.")
+    _show(
+        found,
+        output,
+        f"Answers: {answers}; {found['accepted_per_s']} accepted a second.",
+        f"Of {before} calls answered before a kill, {found['lost']} were lost.",
+    )
 
 
 @app.command(
@@ -145,9 +137,7 @@ def gate(
     files: Annotated[int, typer.Option(min=0, max=49_000, help="A repository's files.")] = 1000,
     large: Annotated[int, typer.Option(min=0, max=49_000, help="A large one's files.")] = 10_000,
     pushes: Annotated[int, typer.Option(min=1, max=200, help="One-file commits to each.")] = 15,
-    airflow_python: Annotated[
-        Path | None, typer.Option(help="The python of an Airflow environment.")
-    ] = None,
+    airflow_python: AirflowPython = None,
     peers: Annotated[
         Path, typer.Option(help="An environment with bandit and detect-secrets: make peers.")
     ] = Path(".venv-peers"),
@@ -166,25 +156,17 @@ def gate(
         Sizes(static, imports, fresh, cold, files, large, pushes),
         python=find_airflow(airflow_python),
         peers=peers,
-        progress=lambda text: typer.echo(text, err=True),
+        progress=_progress,
     )
-    if output == "json":
-        print_json(found)
-        return
-    _show(found)
-    for name, ratio in found["ratios"].items():
-        typer.echo(f"{ratio:g} times as quick as {name}")
-    for name in found["absent"]:
-        typer.echo(f"{name} is not in {peers}, so it was not measured: make peers")
+    ratios = (f"{ratio:g} times as quick as {name}" for name, ratio in found["ratios"].items())
+    _show(found, output, *ratios, *_absent(found, peers))
 
 
 @app.command(epilog="Example: windlass bench plan --dags 2000")
 def plan(
     dags: Annotated[int, typer.Option(min=20, max=49_000, help="DAG files.")] = 2000,
     commits: Annotated[int, typer.Option(min=1, max=15, help="Commits of each kind.")] = 9,
-    airflow_python: Annotated[
-        Path | None, typer.Option(help="The python of an Airflow environment.")
-    ] = None,
+    airflow_python: AirflowPython = None,
     output: Output = "text",
 ) -> None:
     """Measure plans of small commits in a large repository.
@@ -200,12 +182,9 @@ def plan(
         dags=dags,
         commits=commits,
         python=find_airflow(airflow_python),
-        progress=lambda text: typer.echo(text, err=True),
+        progress=_progress,
     )
-    if output == "json":
-        print_json(found)
-        return
-    _show(found)
+    _show(found, output)
 
 
 @app.command("compile", epilog="Example: make peers && windlass bench compile")
@@ -231,24 +210,37 @@ def compile_(
         parsed=parsed,
         rounds=rounds,
         peers=peers,
-        progress=lambda text: typer.echo(text, err=True),
+        progress=_progress,
     )
+    ratios = (
+        f"{name}: parsed in {ratio:g} times the time" for name, ratio in found["ratios"].items()
+    )
+    again = (
+        f"{name}: DAGs parsed again after a change of one: {count}"
+        for name, count in found["parsed_again"].items()
+    )
+    _show(found, output, *ratios, *again, *_absent(found, peers))
+
+
+def _progress(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _absent(found: dict[str, Any], peers: Path) -> list[str]:
+    names = found["absent"]
+    return [f"{name} is not in {peers}, so it was not measured: make peers" for name in names]
+
+
+def _show(found: dict[str, Any], output: str, *lines: str) -> None:
+    """The figures as a table, then the lines; or all that was found as JSON."""
     if output == "json":
         print_json(found)
         return
-    _show(found)
-    for name, ratio in found["ratios"].items():
-        typer.echo(f"{name}: parsed in {ratio:g} times the time")
-    for name, count in found["parsed_again"].items():
-        typer.echo(f"{name}: DAGs parsed again after a change of one: {count}")
-    for name in found["absent"]:
-        typer.echo(f"{name} is not in {peers}, so it was not measured: make peers")
-
-
-def _show(found: dict[str, Any]) -> None:
     typer.echo(", ".join(f"{key} {value}" for key, value in found["conditions"].items()))
     heads = ("CASE", "UNIT", "N", "MIN", "P50", "P90", "P95", "P99", "MAX")
     typer.echo(table(heads, [_row(case) for case in found["cases"]], flexible=0))
+    for line in lines:
+        typer.echo(line)
 
 
 def _row(case: dict[str, Any]) -> tuple[str, ...]:
