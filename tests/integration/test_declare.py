@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.integration.conftest import Origin, register, run_sync, status_of
+from tests.integration.conftest import PASSWORD, Origin, register, run_sync, status_of
 from tests.integration.test_notice import poll_due, waiting
 from tests.waiting import wait_until
 from windlass.compiler.declaration_plan import Act, Step
@@ -85,7 +85,7 @@ def test_a_file_registers_what_it_says_and_its_repositories_sync(
     context: Context, origin: Origin
 ) -> None:
     with context.database.transaction() as connection:
-        ciphertext = context.keyring.encrypt("correct horse")
+        ciphertext = context.keyring.encrypt(PASSWORD)
         put_credential(connection, "ci", StoredCredential("ci", ciphertext))
     origin.push("first", {"dags/a.py": "x = 1\n"})
     text = (
@@ -622,7 +622,7 @@ def test_a_step_reads_as_a_sentence() -> None:
 def only_develop(context: Context, origin: Origin) -> str:
     """The text of a file that names no ref, for a remote without main, and its credential."""
     with context.database.transaction() as connection:
-        ciphertext = context.keyring.encrypt("correct horse")
+        ciphertext = context.keyring.encrypt(PASSWORD)
         put_credential(connection, "ci", StoredCredential("ci", ciphertext))
     origin.push("first", {"a.py": "x = 1\n"})
     origin.git("push", "--quiet", "origin", "HEAD:develop")
