@@ -56,11 +56,11 @@ def _blocks(module: Module) -> int:
 
 def _has_twins(module: Module) -> bool:
     """Whether a keyword is given twice, or two arguments of a function have one name."""
-    for call in (*module.all(ast.Call), *module.all(ast.ClassDef)):
-        if len(call.keywords) > 1:
-            names = [one.arg for one in call.keywords if one.arg]
-            if len(set(names)) < len(names):
-                return True
+    calls: list[ast.Call | ast.ClassDef] = [*module.all(ast.Call), *module.all(ast.ClassDef)]
+    for call in calls:
+        names = [one.arg for one in call.keywords if one.arg]
+        if len(set(names)) < len(names):
+            return True
     for given in module.all(ast.arguments):
         every = [*given.posonlyargs, *given.args, *given.kwonlyargs]
         every += [one for one in (given.vararg, given.kwarg) if one is not None]
