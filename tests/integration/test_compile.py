@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 WINDLASS = Path(sys.executable).parent / "windlass"
+AIRFLOW = Path(__file__).parents[2] / ".venv-airflow" / "bin" / "python"
 PIPELINE = """\
 apiVersion: windlass/v1
 pipeline:
@@ -132,6 +133,42 @@ def test_the_environment_decides_profile_clusters_and_operators(folder: Path) ->
     assert '"pool": "etl"' in made
     assert "from company import Own" in made
     assert "from airflow.models.dag import DAG" in made
+
+
+OPERATOR = """\
+    - name: run
+      type: operator
+      class: airflow.providers.standard.operators.bash.BashOperator
+      arguments: {bash_comand: "true"}
+"""
+
+
+def test_operators_are_held_against_what_airflow_has_installed(folder: Path) -> None:
+    write(folder, "pipelines/orders.yaml", PIPELINE.format(name="orders") + OPERATOR)
+    ended = run(folder, "--airflow-python", str(AIRFLOW))
+
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines() == [
+        'pipelines/orders.yaml:9:14 PIPE072 BashOperator needs the argument "bash_command". '
+        "Add bash_command: below arguments.",
+        'pipelines/orders.yaml:10:19 PIPE071 BashOperator has no argument "bash_comand". '
+        'Did you mean "bash_command"?',
+    ]
+
+
+def test_without_an_interpreter_they_are_unknown_and_no_error(folder: Path) -> None:
+    write(folder, "pipelines/orders.yaml", PIPELINE.format(name="orders") + OPERATOR)
+    said, told = run(folder), json.loads(run(folder, "--output", "json").stdout)
+
+    assert said.returncode == 0
+    assert "Unknown: what the operators of 1 step take" in said.stdout
+    assert told["unknown"] == [
+        {
+            "path": "pipelines/orders.yaml",
+            "line": 9,
+            "class": "airflow.providers.standard.operators.bash.BashOperator",
+        }
+    ]
 
 
 @pytest.mark.parametrize(

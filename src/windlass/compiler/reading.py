@@ -50,11 +50,12 @@ class Fields:
 @dataclass(slots=True)
 class Reading:
     """Reads one file. `variables` are what `${NAME}` may name, None where that means nothing;
-    `findings` grows."""
+    `findings` grows. `entries`: where a value of names begins, and a name → where that name is."""
 
     path: str
     variables: Mapping[str, str] | None = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    entries: dict[tuple[Place, str], Place] = field(default_factory=dict)
 
     def refuse(self, code: str, message: str, hint: str, place: Place | None) -> None:
         """Note a problem; without a place it is one of the whole file."""
@@ -194,6 +195,7 @@ class Reading:
             value = self.read(shape.of, entry.value, f"{what} {quoted(entry.key)}")
             if name is not None and value is not None:
                 found[name] = value
+                self.entries[node.place, name] = entry.place
         return found
 
     def _text(self, shape: Text, node: Node, what: str) -> str | None:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from windlass.domain.digest import digest_json
+from windlass.domain.signature import Called
 
 DEFAULT_OPERATORS = ("airflow.providers.", "airflow.operators.", "airflow.sensors.")
 """Where the class of an `operator` step may come from, unless an environment says otherwise."""
@@ -110,7 +111,8 @@ class Mapped:
 class Step:
     """One step. `config` are the keys of its type, `running` those that all types share, by the
     names that the document has; `line` is where it stands, `within` the path:line of the template
-    that it is of. `groups` are the groups around it, the outermost first."""
+    that it is of. `groups` are the groups around it, the outermost first. `called` is the class
+    that a step of the type operator names."""
 
     name: str
     type: str
@@ -125,6 +127,7 @@ class Step:
     notices: Notices = Notices()
     mapped: Mapped | None = None
     within: str = ""
+    called: Called | None = None
 
     @property
     def task_id(self) -> str:
@@ -175,7 +178,8 @@ class Pipeline:
 class Compiled:
     """One DAG file. `lines` maps each of its lines to the line of the document that it was made
     from; lines that were made from nothing in particular have that of the pipeline. `within` maps
-    them to the path:line of the template that they come from, or to nothing."""
+    them to the path:line of the template that they come from, or to nothing. `called` are the
+    classes that it makes tasks of by name."""
 
     source: str
     path: str
@@ -183,6 +187,7 @@ class Compiled:
     text: str
     lines: tuple[int, ...]
     within: tuple[str, ...] = ()
+    called: tuple[Called, ...] = ()
 
     def origin(self, line: int) -> tuple[int, str]:
         """The line of the document, and what of a template, that a line was made from."""

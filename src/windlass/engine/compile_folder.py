@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from windlass.compiler.documents import MAX_BYTES
+from windlass.compiler.pipelines.calls import SignatureOf
 from windlass.compiler.pipelines.compile import compile_pipeline
-from windlass.compiler.pipelines.tree import Compile, CompiledTree, compile_tree, source_in
+from windlass.compiler.pipelines.tree import Compile, CompiledTree, compile_tree, source_in, unknown
 from windlass.domain.errors import Invalid
 from windlass.domain.pipeline import SUFFIXES, Bindings, is_pipeline_path, output_path
 from windlass.domain.template import NO_TEMPLATES, Templates
@@ -31,18 +32,21 @@ def compile_folder(
     root: Path,
     folders: tuple[str, ...],
     bindings: Bindings,
+    *,
     compile_one: Compile = compile_pipeline,
     templates: Templates = NO_TEMPLATES,
+    signature_of: SignatureOf = unknown,
 ) -> CompiledTree:
     """Compile what lies in `folders` below `root`; or `root` itself, where that is a file. Each
-    document by `compile_one`, with these templates.
+    document by `compile_one`, with these templates, and beside the signatures of operators.
 
     Raises Invalid CMP001 where there is no such folder, CMP002 where a file cannot be read.
     """
     if root.is_file():
-        return compile_tree([(root.name, read_file(root))], bindings, compile_one, templates)
+        files = iter([(root.name, read_file(root))])
+        return compile_tree(files, bindings, compile_one, templates, signature_of)
     files = ((path, read_file(root / path)) for path in pipelines_in(root, folders))
-    return compile_tree(files, bindings, compile_one, templates)
+    return compile_tree(files, bindings, compile_one, templates, signature_of)
 
 
 def pipelines_in(root: Path, folders: tuple[str, ...]) -> Iterator[str]:

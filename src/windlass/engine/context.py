@@ -268,9 +268,10 @@ class Context:
         """How the pipelines of the repository are compiled."""
         environment = repository.environment
         declared = self.inventory_of(environment).declared
-        installed = _installed_of(self.checker_of(repository))
-        bindings = bindings_of(installed, declared, environment)
-        return Pipelines(self.compiler, bindings, repository.options.pipelines)
+        checker = self.checker_of(repository)
+        bindings = bindings_of(_installed_of(checker), declared, environment)
+        folders = repository.options.pipelines
+        return Pipelines(self.compiler, bindings, folders, checker.signature)
 
     def distrust_of(self, repository: Repository, revision: Revision) -> Finding | None:
         """Why the commit is not trusted, where the release policy demands that it is; None where it

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 
 from windlass.compiler.documents import MAX_BYTES
 from windlass.compiler.pipelines.bindings import airflow_version
+from windlass.compiler.pipelines.calls import SignatureOf
 from windlass.compiler.pipelines.compile import COMPILER_VERSION
-from windlass.compiler.pipelines.tree import compile_tree, drift, too_many
+from windlass.compiler.pipelines.tree import compile_tree, drift, too_many, unknown
 from windlass.domain.digest import digest_json
 from windlass.domain.errors import Invalid
 from windlass.domain.finding import Finding
@@ -75,11 +76,12 @@ NOTHING_MADE = Made()
 @dataclass(frozen=True, slots=True)
 class Pipelines:
     """How the pipelines of a repository are compiled: in which `folders` below the DAG root they
-    are, and what their environment gives them."""
+    are, and what their environment gives them; `signature_of` is that of an operator there."""
 
     compiler: PipelineCompiler
     bindings: Bindings
     folders: tuple[str, ...]
+    signature_of: SignatureOf = unknown
 
     @property
     def digest(self) -> str:
@@ -95,7 +97,9 @@ class Pipelines:
         contents = dict(source.read_blobs(entry.oid for entry in wanted.values()))
         files = ((path, contents[entry.oid]) for path, entry in wanted.items())
         templates = self._templates(source, listed)
-        tree = compile_tree(files, self.bindings, self.compiler.compile, templates)
+        tree = compile_tree(
+            files, self.bindings, self.compiler.compile, templates, self.signature_of
+        )
         made = {one.path: one for one in tree.made.values()}
         drifted = self._drifted(source, listed, made)
         told = [drift(made[path].source, path) for path in drifted]

@@ -60,7 +60,7 @@ def scan(
     bindings = bindings_of(checker.installed, inventory.declared, "default")
     compiler = PipelineCompiler()
     try:
-        pipelines = Pipelines(compiler, bindings, rules.options.pipelines)
+        pipelines = Pipelines(compiler, bindings, rules.options.pipelines, checker.signature)
         families = families_for(rules.options)
         built = read_tree(checker, source, families, pipelines=pipelines)
     finally:

@@ -23,6 +23,7 @@ from windlass.sandbox.installed import InstalledMemory
 from windlass.sandbox.interpreter import ask_python, stamp_of
 from windlass.sandbox.lint import Linted, Linter, linter_version
 from windlass.sandbox.pool import IDLE_S, CheckProcess, Pool
+from windlass.sandbox.signatures import Found
 
 FILE_LIMIT_S = 10.0
 TREE_LIMIT_S = 30.0
@@ -124,6 +125,14 @@ class Checker:
     def installed(self) -> Installed:
         """What the interpreter has installed now; raises as `InstalledMemory.now` does."""
         return self._installed.now()
+
+    def signature(self, path: str) -> Found:
+        """The signature of an operator, as the interpreter has it installed; None where that is
+        not known."""
+        try:
+            return self._installed.signature(path)
+        except Invalid:  # which `check` tells
+            return None
 
     def read_ignores(self, artifact: Artifact, syntax: Syntax | None, root: str = "") -> Ignores:
         """What the ignore files of a tree say, by a syntax, or by the one that the interpreter's

@@ -63,6 +63,7 @@ def main() -> None:
             and [
                 *(compiled.path, compiled.dag_id, compiled.text),
                 *(compiled.lines, compiled.within),
+                [one.to_json() for one in compiled.called],
             ],
         }
 

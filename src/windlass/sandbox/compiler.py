@@ -11,6 +11,7 @@ from windlass.compiler.pipelines.tree import died
 from windlass.domain.digest import digest_bytes, digest_json
 from windlass.domain.finding import Finding
 from windlass.domain.pipeline import Bindings, Compiled
+from windlass.domain.signature import Called
 from windlass.domain.template import NO_TEMPLATES, Templates
 from windlass.sandbox.pool import Pool
 
@@ -69,9 +70,9 @@ class PipelineCompiler:
         found = answer["compiled"]
         compiled = None
         if found:
-            compiled = Compiled(
-                path, found[0], found[1], found[2], tuple(found[3]), tuple(found[4])
-            )
+            called = tuple(Called.from_json(row) for row in found[5])
+            lines, within = tuple(found[3]), tuple(found[4])
+            compiled = Compiled(path, found[0], found[1], found[2], lines, within, called)
         return compiled, tuple(Finding.from_json(row) for row in answer["findings"])
 
     def _started(self) -> Pool:

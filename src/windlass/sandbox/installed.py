@@ -9,6 +9,7 @@ from pathlib import Path
 from windlass.domain.errors import Invalid
 from windlass.domain.installed import Installed
 from windlass.sandbox import probe
+from windlass.sandbox.signatures import Found, Signatures
 
 PROBE_LIMIT_S = 30.0
 LOOK_S = 2.0
@@ -28,6 +29,7 @@ class InstalledMemory:
         self._places: list[str] = []
         self._times: list[int] = []
         self._look_at = 0.0
+        self._signatures = Signatures(())
 
     def now(self) -> Installed:
         """Raises Invalid PY001 where the interpreter does not run, PY002 where it does not say."""
@@ -37,9 +39,15 @@ class InstalledMemory:
             times = [_changed_at(place) for place in self._places]
             if self._known is None or times != self._times:
                 self._known, self._places = _ask(self._python)
+                self._signatures = Signatures(self._places)
                 self._times = [_changed_at(place) for place in self._places]
             self._look_at = time.monotonic() + LOOK_S
             return self._known
+
+    def signature(self, path: str) -> Found:
+        """That of an operator, by its dotted path; None where it has no Airflow, or reading does
+        not tell. Raises as `now` does."""
+        return self._signatures.of(path) if self.now().has_airflow else None
 
 
 def _changed_at(place: str) -> int:

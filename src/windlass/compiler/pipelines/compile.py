@@ -46,7 +46,13 @@ def compile_pipeline(
     text = "".join(f"{line}\n" for line, _ in lines)
     at, within = zip(*(origin for _, origin in lines), strict=True)
     compiled = Compiled(
-        path, output_path(path), pipeline.dag_id, text, at, within if any(within) else ()
+        path,
+        output_path(path),
+        pipeline.dag_id,
+        text,
+        at,
+        within if any(within) else (),
+        tuple(step.called for step in pipeline.steps if step.called),
     )
     return compiled, findings
 

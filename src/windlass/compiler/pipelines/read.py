@@ -21,6 +21,7 @@ from windlass.domain.pipeline import (
     Schedule,
     Step,
 )
+from windlass.domain.signature import Called
 
 _KINDS: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
@@ -153,8 +154,19 @@ def _step(reading: Reading, found: Fields, bindings: Bindings) -> ReadStep | Non
         notices=_notices(found),
         mapped=mapped,
         within=found.place.within.rpartition(":")[0],
+        called=_called(reading, found) if kind.name == "operator" else None,
     )
     return ReadStep(step, found)
+
+
+def _called(reading: Reading, found: Fields) -> Called | None:
+    if "class" not in found.values:
+        return None
+    place = found.place_of("arguments")
+    at = {name: reading.entries[place, name] for name in found.get("arguments", {})}
+    arguments = {name: (one.line, one.column, one.within) for name, one in at.items()}
+    named = found.place_of("class")
+    return Called(found.get("class"), (named.line, named.column, named.within), arguments)
 
 
 def _plain(value: Any) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from windlass.compiler.documents import quoted
+from windlass.compiler.pipelines.calls import SignatureOf, check_calls
 from windlass.compiler.pipelines.compile import compile_pipeline
 from windlass.compiler.pipelines.templates import template_findings
 from windlass.compiler.reading import Reading
@@ -14,6 +15,10 @@ from windlass.domain.template import NO_TEMPLATES, Templates
 MARK = "# Compiled by Windlass from "
 """How every generated file begins."""
 Compile = Callable[[str, bytes, Bindings, Templates], tuple[Compiled | None, tuple[Finding, ...]]]
+
+
+def unknown(path: str) -> None:
+    """Where there is no interpreter to look at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ def compile_tree(
     bindings: Bindings,
     compile_one: Compile = compile_pipeline,
     templates: Templates = NO_TEMPLATES,
+    signature_of: SignatureOf = unknown,
 ) -> CompiledTree:
     """Compile each document. One that is bad costs no other anything; of two that would make the
     same DAG or the same file, the first by path has it."""
@@ -45,6 +51,8 @@ def compile_tree(
     taken: dict[str, str] = {}
     for path, content in sorted(files):
         compiled, told = compile_one(path, content, bindings, templates.near(content))
+        if compiled is not None and (wrong := check_calls(path, compiled.called, signature_of)):
+            told, compiled = (*told, *wrong), None
         if compiled is not None and (clash := _clash(compiled, taken)):
             told, compiled = (*told, clash), None
         if compiled is not None:

@@ -202,6 +202,49 @@ def _templates() -> tuple[Rule, ...]:
     )
 
 
+_SSH = "class: airflow.providers.ssh.operators.ssh.SSHOperator"
+
+
+def _ssh(given: str, named: str = _SSH) -> str:
+    return _step(f"{{name: run, type: operator, {named}, arguments: {{{given}}}}}")
+
+
+def _operators() -> tuple[Rule, ...]:
+    read = "The files that the environment's interpreter has installed are read for it; what they "
+    read += "do not tell is left to the import."
+    untried = "it takes an interpreter with that provider"
+    good = _ssh("ssh_conn_id: host, command: uptime")
+    return (
+        _rule(
+            "PIPE070",
+            "The environment has no such operator",
+            f"The DAG file could not be imported. {read}",
+            "Correct the path, or install the provider where Airflow runs.",
+            _ssh("ssh_conn_id: host, command: uptime", f"{_SSH}s"),
+            good,
+            untried=untried,
+        ),
+        _rule(
+            "PIPE071",
+            "The operator has no such argument",
+            f"Airflow refuses the DAG that gives it. {read}",
+            "Correct the name, or take it out.",
+            _ssh("ssh_conn_id: host, command: uptime, comand: x"),
+            good,
+            untried=untried,
+        ),
+        _rule(
+            "PIPE072",
+            "The operator needs another argument",
+            f"Airflow refuses the DAG that lacks it. {read}",
+            "Add it below `arguments`.",
+            _ssh("ssh_conn_id: host").replace("ssh_conn_id: host", ""),
+            good,
+            untried=untried,
+        ),
+    )
+
+
 RULES = (
     _rule(
         "PIPE001",
@@ -620,4 +663,5 @@ RULES = (
         _copy("type: s3, bucket: a, key: b, connection: one", "type: s3, bucket: c, key: d"),
     ),
     *_templates(),
+    *_operators(),
 )

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,8 +12,10 @@ from windlass.entrypoints.cli.render import Output, counted, print_json, say
 from windlass.entrypoints.failures import EXIT_FAILED
 
 if TYPE_CHECKING:
+    from windlass.compiler.pipelines.calls import SignatureOf
     from windlass.compiler.pipelines.tree import CompiledTree
     from windlass.domain.pipeline import Bindings
+    from windlass.domain.signature import Missing, Signature
     from windlass.engine.compile_folder import Differences
 
 STALE_LOCK = (
@@ -60,6 +62,13 @@ def compile_(
             help="Print the JSON Schema of pipelines, with PATH's templates, for editors.",
         ),
     ] = False,
+    airflow_python: Annotated[
+        Path | None,
+        typer.Option(
+            help="Airflow's python, whose operators say what steps of the type operator may give"
+            " them. Default: as configured; without one that is unknown."
+        ),
+    ] = None,
     output: Output = "text",
 ) -> None:
     """Compile pipelines, each to one DAG file. Needs no server and no Airflow.
@@ -79,7 +88,9 @@ def compile_(
     folders = tuple(dict.fromkeys(one.strip("/") for one in pipelines or DEFAULT_FOLDERS))
     bound = bindings_in(inventory, airflow, environment)
     target = out or (path.parent if path.is_file() else path)
-    tree = compile_folder(path, folders, bound, templates=templates)
+    signature_of = _signatures(airflow_python)
+    tree = compile_folder(path, folders, bound, templates=templates, signature_of=signature_of)
+    untold = [one for one in _calls(tree) if signature_of(one["class"]) is None]
     found = compare(tree, path, target, folders)
     if not check:
         write(tree, found, target)
@@ -89,9 +100,12 @@ def compile_(
         and next_lock(templates, uses_in(path, folders))[0] != templates.lock
     )
     if output == "json":
-        print_json({**_as_json(tree, found), "lock_is_stale": stale})
+        print_json({**_as_json(tree, found), "lock_is_stale": stale, "unknown": untold})
     else:
         _print(tree, found, check=check)
+        if untold:
+            count = counted(len(untold), "step", "steps")
+            say(f"Unknown: what the operators of {count} take; --airflow-python PATH tells.")
     if stale:
         say(STALE_LOCK, err=True)
     if not tree.is_good or stale or (check and found.any):
@@ -104,6 +118,33 @@ def root_of(path: Path) -> Path:
         return path
     above = path.resolve().parents
     return next((one for one in above if any(one.glob("templates/*/*/template.yaml"))), above[0])
+
+
+def _signatures(python: Path | None) -> "SignatureOf":
+    """The signatures of an interpreter, which is asked when the first one is wanted."""
+    from functools import cache
+
+    from windlass.sandbox.installed import InstalledMemory
+    from windlass.settings import load_settings
+
+    @cache
+    def installed() -> InstalledMemory | None:
+        found = python or load_settings().airflow_python
+        return InstalledMemory(found) if found else None
+
+    def signature_of(path: str) -> "Signature | Missing | None":
+        memory = installed()
+        return memory.signature(path) if memory else None
+
+    return signature_of
+
+
+def _calls(tree: "CompiledTree") -> "list[dict[str, Any]]":
+    return [
+        {"path": path, "line": one.at[0], "class": one.path}
+        for path, made in tree.made.items()
+        for one in made.called
+    ]
 
 
 def _as_json(tree: "CompiledTree", found: "Differences") -> dict[str, object]:

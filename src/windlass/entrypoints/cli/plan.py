@@ -205,7 +205,7 @@ def _planner(
         checker,
         Rules(read_policy_file(policy), options, known=around),
         imports,
-        Pipelines(PipelineCompiler(), bindings, options.pipelines),
+        Pipelines(PipelineCompiler(), bindings, options.pipelines, checker.signature),
         whole=whole,
     )
 

@@ -16,7 +16,8 @@ def _emit(config: Config, code: Code) -> tuple[Part, ...]:
 OPERATOR = StepType(
     "operator",
     "1.0.0",
-    "Any operator or sensor, by its class. The import before a release tells a wrong argument.",
+    "Any operator or sensor, by its class. Its arguments are held against what the environment's "
+    "interpreter has installed.",
     {
         "class": Key(CLASS, "Its dotted path, which the environment must allow.", required=True),
         "arguments": Key(Names(_ARGUMENT, Free()), "Its arguments, by their own names."),
