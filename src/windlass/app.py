@@ -123,7 +123,8 @@ def build_context(
 ) -> Context:
     """The adapters of one process. Nothing is contacted yet. `network` None: that of the settings,
     whose errors it raises."""
-    keyring = Keyring(settings.key_file)
+    given = settings.secret_keys.get_secret_value().split() if settings.secret_keys else []
+    keyring = Keyring(settings.key_file, given)
     network = network or network_of(settings)
 
     def make_importer(python: Path) -> Importer:

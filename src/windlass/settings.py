@@ -72,6 +72,11 @@ class Settings(BaseSettings):
         None,
         description="The keys that encrypt credentials; default HOME/secret-keys, made at need.",
     )
+    secret_keys: SecretStr | None = Field(
+        None,
+        description="Those keys themselves in place of the file, newest first, with spaces between "
+        "them: for where secrets come as variables.",
+    )
     metrics_token_file: Path | None = Field(
         None,
         description="A file with the token that /metrics asks for, made with mode 0600 if it is "
@@ -469,3 +474,8 @@ def file_variables() -> dict[str, str]:
 def process_environment() -> dict[str, str]:
     """A copy of this process's environment, for children that need one."""
     return dict(os.environ)
+
+
+def outer_environment() -> dict[str, str]:
+    """The same without our settings, some of which are secrets: for children that are not ours."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}

@@ -51,10 +51,10 @@ class CommandLine:
     """Runs commands in this process; an AppError is the result's `exception`."""
 
     def __init__(self, env: dict[str, str]) -> None:
-        self._env = env | {"COLUMNS": "200"}
+        self.env = env | {"COLUMNS": "200"}
 
     def run(self, *arguments: str, stdin: str | None = None) -> Result:
-        return CliRunner().invoke(app, arguments, input=stdin, env=self._env)
+        return CliRunner().invoke(app, arguments, input=stdin, env=self.env)
 
     def say(self, *arguments: str, stdin: str | None = None) -> list[str]:
         """The lines that a command prints, which must succeed."""

@@ -15,15 +15,17 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from tests.integration.conftest import PASSWORD, Origin
+from tests.integration.conftest import PASSWORD, Origin, register
 from tests.integration.serving import TOKEN, api_over, client_of, command_line
 from tests.integration.test_github_app import github as github  # noqa: PLC0414  # a fixture
 from tests.integration.test_rotation import ROOT
 from windlass.database import tables as t
 from windlass.domain.exposure import Exposure
+from windlass.engine import webhooks
 from windlass.engine.backup import Installation, make_backup
 from windlass.engine.context import Context
 from windlass.engine.exposure import Haystack, Hunt, Report
+from windlass.engine.register import Registration
 
 
 @pytest.fixture
@@ -101,6 +103,20 @@ def test_what_is_planted_is_found_in_every_place_and_form(context: Context, room
     }
     assert PASSWORD not in repr(report)
     assert token not in repr(report)
+
+
+@pytest.mark.usefixtures("stored")
+def test_the_secret_of_a_webhook_is_looked_for_too(
+    context: Context, registration: Registration, room: Path
+) -> None:
+    register(context, registration)
+    webhooks.add(context, "dags", "github", secret="secret-of-a-webhook", actor="alice")
+    where = haystack(room)
+    log = put(room / "api.log", "it is secret-of-a-webhook\n")
+
+    report = look(context, replace(where, logs=(log,)))
+
+    assert report.exposures == (Exposure(str(log), "webhook/dags/github", "plain"),)
 
 
 @pytest.mark.usefixtures("stored")

@@ -9,7 +9,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from windlass.credentials.keyring import Keyring
-from windlass.domain.errors import Invalid
+from windlass.domain.errors import Conflict, Invalid
 
 SECRET = "correct horse"
 
@@ -133,3 +133,20 @@ def test_of_processes_that_make_the_key_at_once_one_wins_for_all(path: Path) -> 
 
     assert [Keyring(path).decrypt(each) for each in stored] == [SECRET] * 8
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_keys_of_the_environment_take_the_files_place(path: Path) -> None:
+    old, new = (Fernet.generate_key().decode() for _ in range(2))
+    before = Keyring(path, [old]).encrypt(SECRET)
+    ring = Keyring(path, [new, old])
+
+    after = ring.encrypt(SECRET)
+
+    assert (ring.decrypt(before), Fernet(new).decrypt(after)) == (SECRET, SECRET.encode())
+    assert (ring.keys(), ring.keep(1), path.exists()) == ([new, old], 0, False)
+    with pytest.raises(Conflict) as refused:
+        ring.add_key()
+    assert refused.value.code == "CRED025"
+    with pytest.raises(Invalid) as lost:
+        Keyring(path, [Fernet.generate_key().decode()]).decrypt(before)
+    assert lost.value.message == "no key in WINDLASS_SECRET_KEYS opens this credential"

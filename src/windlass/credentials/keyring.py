@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -14,11 +14,13 @@ from windlass.domain.errors import Conflict, Invalid
 class Keyring:
     """Encrypts with the first key of the file, decrypts with any; one key to a line.
 
-    The file is read at each use, so that every process follows a rotation at once.
+    The file is read at each use, so that every process follows a rotation at once. Where keys are
+    `given` the file is not looked at: they hold for as long as the process runs.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, given: Sequence[str] = ()) -> None:
         self._path = path
+        self._given = list(given)
 
     def encrypt(self, secret: str) -> bytes:
         return self._ring(create=True).encrypt(secret.encode())
@@ -35,8 +37,8 @@ class Keyring:
         except InvalidToken:
             raise Invalid(
                 "CRED001",
-                f"no key in {self._path} opens this credential",
-                "Restore the file that was in use when the credential was stored.",
+                f"no key in {self._named} opens this credential",
+                "Restore the one that was in use when the credential was stored.",
             ) from None
 
     def add_key(self) -> None:
@@ -46,7 +48,10 @@ class Keyring:
         self._write([Fernet.generate_key().decode(), *keys])
 
     def keep(self, newest: int) -> int:
-        """Forget all keys but the newest so many; how many went. Raises as `add_key`."""
+        """Forget all keys but the newest so many; how many went. Those that were given stay. Raises
+        as `add_key`."""
+        if self._given:
+            return 0
         keys = self.keys()
         if len(keys) > newest:
             self._write(keys[:newest])
@@ -54,9 +59,20 @@ class Keyring:
 
     def keys(self) -> list[str]:
         """The keys, newest first; never show them. None where no secret was ever stored."""
-        return self._read(create=False) if self._path.exists() else []
+        return self._read(create=False) if self._given or self._path.exists() else []
+
+    @property
+    def _named(self) -> str:
+        return "WINDLASS_SECRET_KEYS" if self._given else str(self._path)
 
     def _write(self, keys: list[str]) -> None:
+        if self._given:
+            raise Conflict(
+                "CRED025",
+                "the keys are those of WINDLASS_SECRET_KEYS, which Windlass cannot change",
+                "Put a new key (32 random bytes in URL-safe base64) before the others there, and "
+                "start every process again; then: windlass key rotate --no-new-key",
+            )
         try:
             place = self._path.parent
             with tempfile.NamedTemporaryFile(dir=place, prefix=".keys.", delete=False) as file:
@@ -78,14 +94,14 @@ class Keyring:
 
     def _read(self, *, create: bool) -> list[str]:
         try:
-            if create and not self._path.exists():
+            if create and not self._given and not self._path.exists():
                 make_once(self._path, Fernet.generate_key() + b"\n")
-            keys = self._path.read_text("ascii").split()
+            keys = self._given or self._path.read_text("ascii").split()
             MultiFernet([Fernet(key) for key in keys])
         except (OSError, ValueError) as error:
             raise Invalid(
                 "CRED002",
-                f"the key file {self._path} cannot be used: {type(error).__name__}",
-                "Restore it, or set WINDLASS_SECRET_KEY_FILE to where it is.",
+                f"the keys of {self._named} cannot be used: {type(error).__name__}",
+                "Restore them, or set WINDLASS_SECRET_KEY_FILE to where they are.",
             ) from error
         return keys

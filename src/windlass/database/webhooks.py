@@ -109,6 +109,18 @@ def newest_secret(connection: Connection, webhook_id: WebhookId) -> bytes:
     return bytes(connection.execute(query.limit(1)).scalar_one())
 
 
+def list_secrets(connection: Connection) -> list[tuple[str, ForgeKind, bytes]]:
+    """Repository, kind and ciphertext of every secret that is kept, old ones too."""
+    query = (
+        sa.select(_r.name, _w.kind, _s.ciphertext)
+        .join(t.webhook, _w.id == _s.webhook_id)
+        .join(t.repository, _r.id == _w.repository_id)
+        .order_by(_s.id)
+    )
+    rows = connection.execute(query)
+    return [(row.name, ForgeKind(row.kind), bytes(row.ciphertext)) for row in rows]
+
+
 def list_webhooks(
     connection: Connection, repository_id: RepositoryId | None = None
 ) -> list[Webhook]:

@@ -15,6 +15,7 @@ from windlass.database.connection import Database
 from windlass.database.contents import list_tables, read_table
 from windlass.database.credentials import find_credential, known_credentials
 from windlass.database.embedded.dumps import print_dump
+from windlass.database.webhooks import list_secrets
 from windlass.domain.backup import DUMP
 from windlass.domain.errors import AppError
 from windlass.domain.exposure import MIN_LENGTH, Exposure, Needle, Secret, found_in, needles
@@ -91,6 +92,7 @@ class Hunt:
         secrets, context = self._context.secrets, self._context
         with context.database.transaction() as connection:
             rows = {one: find_credential(connection, one) for one in known_credentials(connection)}
+            hooks = list_secrets(connection)
         for name, row in rows.items():
             assert row is not None
             subject = f"credential/{name}"
@@ -101,6 +103,12 @@ class Hunt:
                 yield Secret(subject, secrets.keyring.decrypt(row.ciphertext))
                 if row.previous is not None:
                     yield Secret(f"{subject} (before)", secrets.keyring.decrypt(row.previous))
+            except AppError as error:
+                self._unsearched[subject] = f"{error.code} {error.message}"
+        for repository, kind, ciphertext in hooks:
+            subject = f"webhook/{repository}/{kind}"
+            try:
+                yield Secret(subject, secrets.keyring.decrypt(ciphertext))
             except AppError as error:
                 self._unsearched[subject] = f"{error.code} {error.message}"
 

@@ -29,7 +29,7 @@ from windlass.sandbox.installed import InstalledMemory
 from windlass.settings import (
     Settings,
     SourceKind,
-    process_environment,
+    outer_environment,
     sources_of,
     variable_of,
 )
@@ -140,7 +140,7 @@ class AirflowBeside:
             python=self._python,
             settings={one.variable: one.value for one in wanted},
             port=self._port,
-            base_env=process_environment(),
+            base_env=outer_environment(),
         )
 
     @property

@@ -1,5 +1,7 @@
 """`windlass doctor`: is everything as it must be, and what to do where it is not."""
 
+from contextlib import ExitStack, closing
+
 import typer
 
 from windlass.entrypoints.cli.render import Output, checkup_lines, print_json, say
@@ -31,7 +33,13 @@ def doctor(output: Output = "text") -> None:
         settings.credential_days,
         settings.secret_files,
     )
-    rows = examine(place, lambda way: build_context(settings, open_database(settings), way))
+    with ExitStack() as opened:
+        rows = examine(
+            place,
+            lambda way: build_context(
+                settings, opened.enter_context(closing(open_database(settings))), way
+            ),
+        )
     found = [asdict(row) for row in rows]
     if output == "json":
         print_json(found)

@@ -27,7 +27,7 @@ from windlass.entrypoints.demo.questions import DemoAirflow
 from windlass.entrypoints.processes import ChildProcess, Command, free_port, run_to_end, stop_all
 from windlass.entrypoints.running import part_commands
 from windlass.home import embedded_postgres, ensure_token, make_home
-from windlass.settings import Settings, load_settings, process_environment
+from windlass.settings import Settings, load_settings, outer_environment, process_environment
 from windlass.stack.airflow import Mounted, airflow_settings
 
 USER = "ci"
@@ -189,7 +189,7 @@ class Stage(Ground):
             python=self.airflow_python,
             settings=self._airflow_settings(),
             port=self._airflow_port,
-            base_env=process_environment(),
+            base_env=outer_environment(),
         )
         self.airflow.prepare()
         super()._start(stack)

@@ -250,6 +250,9 @@ async def _answer_http_error(_: Request, error: Exception) -> JSONResponse:
             "in that of WINDLASS_METRICS_TOKEN_FILE."
         )
         return _answer(401, Forbidden("API002", "the token is missing or wrong", hint))
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI could not decode the body
+        hint = "Send JSON in UTF-8; /openapi.json describes what is expected."
+        return _answer(422, Invalid("API001", "the body is no JSON", hint))
     phrase = HTTPStatus(error.status_code).phrase.lower()
     return _answer(
         error.status_code, Invalid("API003", phrase, "/openapi.json lists every address.")

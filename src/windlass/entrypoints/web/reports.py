@@ -29,6 +29,9 @@ from windlass.entrypoints.web.parameters import Name
 
 _Revision = Annotated[str | None, Query(pattern=r"^[0-9a-f]{4,40}$")]
 MAX_FINDINGS = 5000
+_FORMATS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {kind.partition(";")[0]: {} for kind in MEDIA_TYPES.values()}}
+}
 
 
 class FoundOut(BaseModel):
@@ -43,7 +46,7 @@ class FoundOut(BaseModel):
 def add_reports(router: APIRouter, context: Context) -> None:
     """Add the address of reports to the router of repositories."""
 
-    @router.get("/{name}/report", response_model=None)
+    @router.get("/{name}/report", response_model=None, responses=_FORMATS)
     def report(
         name: Name,
         revision: _Revision = None,
