@@ -43,8 +43,10 @@ INSERT INTO returned VALUES (9, 'Berlin');
 CREATE TABLE analytics.orders (id int, city text); INSERT INTO analytics.orders VALUES (0, 'old');
 CREATE TABLE analytics.fetched (id int, city text); INSERT INTO analytics.fetched VALUES (0, 'old');
 CREATE TABLE analytics.both (id int, city text);
+CREATE TABLE analytics.heard (id int, city text);
 CREATE TABLE analytics.cities (city text); CREATE TABLE analytics.checked (id int);
 """
+HEARD = [{"id": 1, "city": "Trier"}, {"id": 2, "city": 'O\'Hara \\ "x" <b>'}]
 FETCHED = [{"id": 1, "city": "Trier"}, {"id": 2, "city": 'O\'Hara \\ "x"'}]
 
 
@@ -133,9 +135,36 @@ def s3() -> Iterator[Any]:
         server.stop()
 
 
+@contextmanager
+def kafka() -> Iterator["subprocess.Popen[str]"]:
+    """A broker with two messages. Its first line is its address; see kafka_broker.py."""
+    python = ROOT / ".venv-providers3" / "bin" / "python"
+    process = subprocess.Popen(
+        [str(python), str(HERE / "kafka_broker.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.communicate()
+
+
+def line_of(broker: "subprocess.Popen[str]", topic: str = "") -> str:
+    """Its next line, after it was asked for a topic."""
+    assert broker.stdin is not None
+    assert broker.stdout is not None
+    if topic:
+        broker.stdin.write(f"{topic}\n")
+        broker.stdin.flush()
+    return broker.stdout.readline().strip()
+
+
 @pytest.fixture(scope="module")
-def ran(session_folder: Path) -> Iterator[tuple[dict[str, Any], psycopg.Connection[Any], Any]]:
-    """How each run ended; a connection to the database and a client of the S3 that they filled."""
+def ran(session_folder: Path) -> Iterator[tuple[dict[str, Any], psycopg.Connection[Any], Any, Any]]:
+    """How each run ended; a connection to the database, a client of the S3 and the broker that they
+    filled."""
     room = session_folder / "runs"
     folder = room / "dags"
     (folder / "company").mkdir(parents=True)
@@ -146,12 +175,17 @@ def ran(session_folder: Path) -> Iterator[tuple[dict[str, Any], psycopg.Connecti
     server = EmbeddedPostgres(session_folder / "runs-postgres", durable=False)
     url = server.start()
     try:
-        with api() as port, s3() as client, psycopg.connect(url, autocommit=True) as database:
+        with (
+            api() as port,
+            s3() as client,
+            kafka() as broker,
+            psycopg.connect(url, autocommit=True) as database,
+        ):
             database.execute(TABLES)
             client.put_object(Bucket="lake", Key="incoming/one.csv", Body=b"one")
-            known = connections(url, port, client.meta.endpoint_url)
+            known = connections(url, port, client.meta.endpoint_url, line_of(broker))
             answer = answer_of("running_pipelines.py", "3", out, room / "airflow", **known)
-            yield answer, database, client
+            yield answer, database, client, broker
     finally:
         server.stop()
 
@@ -166,7 +200,7 @@ def compiled(folder: Path, room: Path) -> Path:
     return out
 
 
-def connections(database: str, port: int, lake: str) -> dict[str, str]:
+def connections(database: str, port: int, lake: str, broker: str) -> dict[str, str]:
     """Airflow's connections, as variables of the environment."""
     parts = urlsplit(database)
     postgres = {
@@ -184,7 +218,14 @@ def connections(database: str, port: int, lake: str) -> dict[str, str]:
         "extra": {"endpoint_url": lake, "region_name": "us-east-1"},
     }
     http = {"conn_type": "http", "host": "127.0.0.1", "port": port}
+    events = {
+        "bootstrap.servers": broker,
+        "auto.offset.reset": "earliest",
+        "enable.auto.commit": "false",
+    }
     given = {
+        "events": {"conn_type": "kafka", "extra": {**events, "group.id": "events"}},
+        "others": {"conn_type": "kafka", "extra": {**events, "group.id": "others"}},
         **dict.fromkeys(
             ("shop", "warehouse", "postgres_db_example_com_shop", "postgres_dw"), postgres
         ),
@@ -213,6 +254,10 @@ def test_every_pipeline_runs_to_success(ran: Any) -> None:
             "success",
             {"which": good, "load.full": good, "load.part": ["skipped"], "end": good},
         ),
+        **dict.fromkeys(
+            ("http_to_kafka", "kafka_to_postgres", "kafka_to_s3", "postgres_to_kafka"),
+            ("success", {"move.fetch": good, "move.load": good}),
+        ),
         "http_to_postgres": ("success", {"fetch.fetch": good, "fetch.load": good}),
         "http_to_s3": ("success", {"is-there": good, "keep": good}),
         "older_form": (
@@ -240,6 +285,16 @@ def test_rows_of_two_tables_went_to_one_by_the_older_form(ran: Any) -> None:
 
 def test_rows_went_from_the_web_to_postgres(ran: Any) -> None:
     assert rows(ran[1], "analytics.fetched") == [(one["id"], one["city"]) for one in FETCHED]
+
+
+def test_messages_of_kafka_went_to_postgres_and_s3(ran: Any) -> None:
+    assert rows(ran[1], "analytics.heard") == [(one["id"], one["city"]) for one in HEARD]
+    assert [json.loads(line) for line in body(ran[2], "heard.jsonl").splitlines()] == HEARD
+
+
+def test_rows_of_postgres_and_of_the_web_became_messages_of_kafka(ran: Any) -> None:
+    assert json.loads(line_of(ran[3], "returned")) == [{"id": 9, "city": "Berlin"}]
+    assert json.loads(line_of(ran[3], "fetched")) == FETCHED
 
 
 def test_rows_went_from_postgres_to_s3(ran: Any) -> None:

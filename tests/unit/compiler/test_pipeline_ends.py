@@ -26,6 +26,9 @@ VALUES = {
     "headers": {"a": "b"},
     "attachment": "orders.csv",
     "folder": "Orders",
+    "topic": "orders",
+    "limit": 500,
+    "idle": "5s",
 }
 READERS_ONLY = {"name", "description", "host", "port", "database"}  # beside a connection
 SAME = {"table_name": "table", "query": "table"}  # one of two

@@ -149,6 +149,10 @@ def _flat_container(node: ast.expr) -> str:
         case ast.Dict(keys=keys, values=values):
             pairs = zip(keys, values, strict=True)
             return f"{{{', '.join(f'{_flat(key)}: {_flat(one)}' for key, one in pairs if key)}}}"
+        case ast.Lambda(args=ast.arguments(args=[ast.arg(arg=own)]), body=body):
+            return f"lambda {own}: {_flat(body)}"
+        case ast.BoolOp(op=ast.And(), values=values):
+            return " and ".join(map(_flat, values))
         case ast.BinOp(op=operator):
             return f" {_OPERATORS[type(operator)]} ".join(_operands(node))
     raise TypeError(type(node))

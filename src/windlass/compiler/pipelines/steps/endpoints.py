@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from windlass.compiler.documents import quoted
 from windlass.compiler.pipelines.step_type import Config
-from windlass.compiler.pipelines.words import CONNECTION, NAME, TABLE
+from windlass.compiler.pipelines.words import CONNECTION, DURATION, NAME, TABLE
 from windlass.compiler.reading import Fields, Reading
 from windlass.compiler.shapes import Cases, Choice, Key, Names, Record, Text, Whole
 
@@ -70,7 +70,13 @@ _SOURCES = {
             "folder": Key(Text(), "The folder of the mailbox; INBOX where left out."),
         }
     ),
-    "kafka": _record({"topic": Key(Text(), "The topic.", required=True)}),
+    "kafka": _record(
+        {
+            "topic": Key(Text(), "The topic, a template.", required=True),
+            "limit": Key(Whole(1, 1_000_000), "How many messages a run reads; all if left out."),
+            "idle": Key(DURATION, "How long without a message is the end; 1m if left out."),
+        }
+    ),
     "event_hubs": _record({"topic": Key(Text(), "The event hub.", required=True)}),
 }
 _TARGETS = {
@@ -81,7 +87,7 @@ _TARGETS = {
     "azure_blob": _record(_BLOB),
     "sftp": _record(_PATH),
     "smb": _record(_PATH),
-    "kafka": _record({"topic": Key(Text(), "The topic.", required=True)}),
+    "kafka": _record({"topic": Key(Text(), "The topic, a template.", required=True)}),
     "event_hubs": _record({"topic": Key(Text(), "The event hub.", required=True)}),
 }
 SOURCE, TARGET = Cases("type", _SOURCES), Cases("type", _TARGETS)

@@ -4,6 +4,7 @@ Each pair that works stands in `_PAIRS`; any other is refused when it is compile
 are put into SQL as they are: `words.TABLE` lets nothing else pass.
 """
 
+import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -20,12 +21,21 @@ from windlass.compiler.pipelines.steps.endpoints import (
     table_of,
     tell_connection,
 )
+from windlass.compiler.pipelines.steps.trigger_dag import seconds
 from windlass.compiler.reading import Fields, Reading
 from windlass.compiler.shapes import Key, Listing
 
 _Pair: TypeAlias = Callable[[Config, Config, Code], tuple[Part, ...]]
 _AWS, _GOOGLE = "airflow.providers.amazon.aws", "airflow.providers.google.cloud"
 _AZURE = "airflow.providers.microsoft.azure"
+_SQL = "airflow.providers.common.sql.operators.sql"
+_KAFKA = "airflow.providers.apache.kafka.operators"
+_TEXT_OF_MESSAGE = ast.parse(
+    "lambda message: message.value() and message.value().decode()", mode="eval"
+).body
+"""The operator wants a function; this is the one function that is written, the same for all. What
+has no value deletes a key, and is no row."""
+_BATCH = 1000  # that of the operator
 
 
 def _query(source: Config) -> str:
@@ -83,10 +93,25 @@ def _postgres_to_gcs(source: Config, target: Config, code: Code) -> tuple[Part, 
     return (Part(code.use(module, "PostgresToGCSOperator"), given),)
 
 
+def _fetched(code: Code) -> str:
+    """In Jinja: what the task `fetch` of this step returned."""
+    return f"ti.xcom_pull(task_ids='{code.task_id}.{code.lead}fetch')"
+
+
 def _http_to_postgres(source: Config, target: Config, code: Code) -> tuple[Part, ...]:
     """The answer is a JSON list of objects with the table's columns as keys."""
+    fetched = f"{{{{ {_fetched(code)} }}}}"
+    return _fetch_http(source, code), _load_postgres(target, code, fetched)
+
+
+def _fetch_http(source: Config, code: Code) -> Part:
     fetch = {"http_conn_id": connection_of(source), "method": source.get("method", "GET")}
     fetch |= arguments(source, {"endpoint": "endpoint", "headers": "headers"})
+    return Part(code.use("airflow.providers.http.operators.http", "HttpOperator"), fetch, "fetch")
+
+
+def _load_postgres(target: Config, code: Code, rows: str) -> Part:
+    """`rows` is a template of a JSON list of objects."""
     table = table_of(target)
     insert = (
         f"INSERT INTO {table} SELECT * FROM json_populate_recordset(NULL::{table}, %(rows)s::json)"  # noqa: S608  # see above
@@ -95,15 +120,72 @@ def _http_to_postgres(source: Config, target: Config, code: Code) -> tuple[Part,
     load = {
         "conn_id": connection_of(target),
         "sql": emptied if target.get("mode") == "replace" else insert,
-        "parameters": {
-            "rows": f"{{{{ ti.xcom_pull(task_ids='{code.task_id}.{code.lead}fetch') }}}}"
-        },
+        "parameters": {"rows": rows},
     }
-    sql = "airflow.providers.common.sql.operators.sql"
-    return (
-        Part(code.use("airflow.providers.http.operators.http", "HttpOperator"), fetch, "fetch"),
-        Part(code.use(sql, "SQLExecuteQueryOperator"), load, "load"),
-    )
+    return Part(code.use(_SQL, "SQLExecuteQueryOperator"), load, "load")
+
+
+def _fetch_kafka(source: Config, code: Code) -> Part:
+    """Each message as a text. The offsets are committed when all of them were read."""
+    limit = source.get("limit")
+    fetch = {
+        "topics": [source["topic"]],
+        "apply_function": _TEXT_OF_MESSAGE,
+        "return_apply_function_results": True,
+        "max_messages": limit,
+        "max_batch_size": min(limit, _BATCH) if limit else None,
+        "poll_timeout": seconds(source["idle"]) if "idle" in source else None,
+        **_own(source, "kafka_config_id"),
+    }
+    given = {name: value for name, value in fetch.items() if value is not None}
+    return Part(code.use(f"{_KAFKA}.consume", "ConsumeFromTopicOperator"), given, "fetch")
+
+
+def _kafka_to_postgres(source: Config, target: Config, code: Code) -> tuple[Part, ...]:
+    """Each message is a JSON object with the table's columns as keys."""
+    rows = f"[{{{{ {_fetched(code)} | join(',') }}}}]"
+    return _fetch_kafka(source, code), _load_postgres(target, code, rows)
+
+
+def _kafka_to_s3(source: Config, target: Config, code: Code) -> tuple[Part, ...]:
+    """One message a line."""
+    keep = {
+        "s3_bucket": target["bucket"],
+        "s3_key": target["key"],
+        "data": f"{{{{ {_fetched(code)} | join('\\n') }}}}",
+        "replace": True,
+        **_own(target, "aws_conn_id"),
+    }
+    made = Part(code.use(f"{_AWS}.operators.s3", "S3CreateObjectOperator"), keep, "load")
+    return _fetch_kafka(source, code), made
+
+
+def _to_kafka(target: Config, code: Code, rows: str, message: str) -> Part:
+    """`rows` is an expression of Jinja, `message` one of each `row`: a text in JSON."""
+    pairs = f"{{% for row in {rows} %}}[null, {{{{ {message} }}}}]{{{{ ', ' if not loop.last }}}}"
+    load = {
+        "topic": target["topic"],
+        "producer_function": "json.loads",  # to pairs of a key and a message
+        "producer_function_args": [f"[{pairs}{{% endfor %}}]"],
+        **_own(target, "kafka_config_id"),
+    }
+    return Part(code.use(f"{_KAFKA}.produce", "ProduceToTopicOperator"), load, "load")
+
+
+def _postgres_to_kafka(source: Config, target: Config, code: Code) -> tuple[Part, ...]:
+    """Each row becomes a message, a JSON object with the columns as keys."""
+    fetch = {
+        "conn_id": connection_of(source),
+        "sql": f"SELECT row_to_json(r)::text FROM ({_query(source)}) r",  # noqa: S608  # see above
+    }
+    read = Part(code.use(_SQL, "SQLExecuteQueryOperator"), fetch, "fetch")
+    return read, _to_kafka(target, code, _fetched(code), "row[0] | tojson")
+
+
+def _http_to_kafka(source: Config, target: Config, code: Code) -> tuple[Part, ...]:
+    """Each item of the answer, a JSON list, becomes a message."""
+    rows = f"macros.json.loads({_fetched(code)})"
+    return _fetch_http(source, code), _to_kafka(target, code, rows, "row | tojson | tojson")
 
 
 def _plain(
@@ -213,6 +295,10 @@ _PAIRS: Mapping[tuple[str, str], _Pair] = {
     **{(one, "s3"): _rows_to_s3 for one in DATABASES},
     ("postgres", "gcs"): _postgres_to_gcs,
     ("http", "postgres"): _http_to_postgres,
+    ("http", "kafka"): _http_to_kafka,
+    ("kafka", "postgres"): _kafka_to_postgres,
+    ("kafka", "s3"): _kafka_to_s3,
+    ("postgres", "kafka"): _postgres_to_kafka,
     ("http", "s3"): _plain(
         f"{_AWS}.transfers.http_to_s3",
         "HttpToS3Operator",
@@ -309,7 +395,7 @@ _USED: Mapping[str, frozenset[tuple[str, str]]] = {
     "mode": frozenset(
         {
             *((one, other) for one in DATABASES for other in DATABASES),
-            *(("http", "postgres"), ("gcs", "bigquery")),
+            *(("http", "postgres"), ("kafka", "postgres"), ("gcs", "bigquery")),
         }
     ),
 }
@@ -390,6 +476,11 @@ def _check_pair(source: Fields, target: Fields, reading: Reading) -> None:
     there = sorted(target for source, target in _PAIRS if source == one)
     known = f"From {one}: to {', '.join(there)}." if there else f"Nothing is read from {one} yet."
     hint = f"{known} Or write a step of the type python or operator."
+    if "event_hubs" in (one, other):
+        hint = (
+            "Airflow has no operator for Event Hubs. Write kafka, with a connection to its Kafka "
+            "endpoint, NAMESPACE.servicebus.windows.net:9093."
+        )
     message = f"no step moves rows from {quoted(one)} to {quoted(other)}"
     reading.refuse("PIPE016", message, hint, target.place)
 
