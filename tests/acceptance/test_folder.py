@@ -13,12 +13,13 @@ from windlass.entrypoints.demo.stage import Stage
 
 DAG = """
 from airflow.sdk import DAG, task
+from filed.filed.words import TAG
 
-with DAG("{dag_id}", schedule=None, tags=["{tag}"]):
+with DAG("{dag_id}", schedule=None, tags=[TAG]):
 
     @task
     def work() -> str:
-        return "{tag}"
+        return TAG
 
     work()
 """
@@ -55,20 +56,18 @@ def seen(airflow: DemoAirflow) -> dict[str, str]:
 def test_pushes_come_and_go_in_the_folder_and_run(
     stage: Stage, airflow: DemoAirflow, folders: str
 ) -> None:
-    team = Team(stage, "filed", {"a.py": DAG.format(dag_id="filed_a", tag="one")}, folders)
+    files = {"a.py": DAG.format(dag_id="filed_a"), "words.py": "TAG = 'one'\n"}
+    team = Team(stage, "filed", files, folders)
     assert seen(airflow) == {"filed_a": "filed/filed/a.py"}
     run = airflow.wait_for_run("filed_a", airflow.trigger("filed_a"))
     assert run["state"] == "success"
 
-    changed = {
-        "a.py": DAG.format(dag_id="filed_a", tag="two"),
-        "b.py": DAG.format(dag_id="filed_b", tag="two"),
-    }
-    team.wait_live(team.push("change one, add one", changed))
+    changed = {"words.py": "TAG = 'two'\n", "b.py": DAG.format(dag_id="filed_b")}
+    team.wait_live(team.push("change the helper, add one", changed))
     assert (airflow.tags("filed_a"), airflow.tags("filed_b")) == (["two"], ["two"])
 
     team.clone.git("rm", "--quiet", "b.py")
-    team.wait_live(team.push("remove one", {"a.py": changed["a.py"]}))
+    team.wait_live(team.push("remove one", {}))
     wait_until(lambda: seen(airflow) == {"filed_a": "filed/filed/a.py"}, "the removed one is gone")
 
 

@@ -14,14 +14,14 @@ from tests.integration.strange import Strange
 from windlass.artifacts.folder import dags_folder, read_link, write_link
 from windlass.artifacts.store import Store
 from windlass.database import tables as t
-from windlass.domain.environment import FOLDER_BUNDLE
+from windlass.domain.environment import FOLDER_BUNDLE, Target
 from windlass.domain.errors import AppError
 from windlass.domain.release import DeploymentState, ReleaseId
 from windlass.domain.repository import Repository
 from windlass.engine.context import Context
 from windlass.engine.observe import Observer
 from windlass.engine.register import Registration
-from windlass.engine.tick import repair_pointers
+from windlass.engine.tick import project_environments, repair_pointers
 from windlass.targets.folder import FolderAirflow
 
 DAG = "from airflow.sdk import DAG\nDAG('orders')\n"
@@ -121,6 +121,23 @@ def test_nothing_but_links_is_ever_below_the_folder(store: Store) -> None:
 
     assert [p.name for p in dags_folder(store, "prod").rglob("*")] == ["sales", "dags"]
     assert sorted(p.name for p in (store.root / "environments/prod").iterdir()) == ["dags"]
+
+
+def test_the_folder_is_there_before_the_first_release(context: Context) -> None:
+    with context.database.transaction() as connection:
+        connection.execute(sa.update(t.environment).values(target="folder"))
+
+    project_environments(context)
+
+    assert list(dags_folder(context.store, "default").iterdir()) == []
+
+
+def test_a_repository_that_is_renamed_is_imported_from_where_it_lies(
+    context: Context, repository: Repository
+) -> None:
+    there = replace(context, targets={"default": Target.FOLDER})
+
+    assert there.imports_of(replace(repository, name="other")).folder == PLACE
 
 
 def test_a_push_is_shown_in_the_folder_of_namespace_and_repository(

@@ -11,6 +11,7 @@ from windlass.domain.artifact import Artifact, FileEntry
 from windlass.domain.digest import digest_bytes
 from windlass.domain.facts import DagFacts
 from windlass.domain.finding import Finding, Severity
+from windlass.domain.import_findings import import_findings
 from windlass.domain.imported import Asked, Deed, Imported, ImportStatus, Problem, Trouble
 from windlass.domain.options import Options
 from windlass.domain.policy import Policy
@@ -44,7 +45,9 @@ def checker() -> Iterator[Checker]:
     made.close()
 
 
-def import_files(importer: Importer, *dags: str, **files: str) -> dict[str, Imported]:
+def import_files(
+    importer: Importer, *dags: str, inside: str = "", **files: str
+) -> dict[str, Imported]:
     """What importing `dags` gives; `files` maps names without `.py` to texts."""
     contents = {f"{name}.py": text.encode() for name, text in files.items()}
     by_digest = {digest_bytes(content): content for content in contents.values()}
@@ -54,7 +57,7 @@ def import_files(importer: Importer, *dags: str, **files: str) -> dict[str, Impo
             for path, content in sorted(contents.items())
         }
     )
-    with importer.stage("tests") as stage:
+    with importer.stage("tests", inside) as stage:
         stage.become(artifact, lambda entries: {e.digest: by_digest[e.digest] for e in entries})
         return importer.run(stage, [f"{dag}.py" for dag in dags])
 
@@ -128,6 +131,28 @@ def test_airflows_own_complaint_names_the_line_of_the_dag(importer: Importer) ->
     (problem,) = import_one(importer, text).problems
 
     assert (problem.trouble, problem.path, problem.line) == (Trouble.AIRFLOW, "orders.py", 4)
+
+
+def test_in_a_folder_python_looks_from_there_and_places_are_those_of_the_tree(
+    importer: Importer,
+) -> None:
+    files = {
+        "orders": "from sales.dags.rates import VAT\n" + DAG,
+        "wrong": "from rates import VAT\n" + DAG,
+        "rates": "VAT = 25\n",
+    }
+
+    told = import_files(importer, "orders", "wrong", inside="sales/dags", **files)
+
+    assert (told["orders.py"].dag_ids, told["orders.py"].problems) == (("orders",), ())
+    assert "f:rates.py" in (told["orders.py"].needs or {})
+    (problem,) = told["wrong.py"].problems
+    assert (problem.path, problem.line) == ("wrong.py", 1)
+    (finding,) = import_findings({"wrong.py": told["wrong.py"]}, folder="sales/dags")
+    assert finding.code == "IMP001"
+    assert finding.hint == (
+        "Airflow's folder is where Python looks: a module of yours is 'sales.dags.rates' there."
+    )
 
 
 def test_what_is_asked_for_is_noted_with_its_line(importer: Importer) -> None:

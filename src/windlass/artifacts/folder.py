@@ -23,6 +23,16 @@ def dags_folder(store: Store, environment: str) -> Path:
     return store.root / "environments" / environment / "dags"
 
 
+def make_dags_folder(store: Store, environment: str) -> None:
+    """Make that folder, of a store that is there, before Airflow starts: Python never looks again
+    from a folder that was not there when its process first looked (importlib's PathFinder), and
+    Airflow 2 imports in forks of one process."""
+    folder = dags_folder(store, environment)
+    with explained(store.root):
+        for one in (folder.parent, folder):
+            make_folder(one)
+
+
 def read_link(store: Store, environment: str, place: str) -> ReleaseId | None:
     """The release that `place`, a `<namespace>/<repository>`, shows; None where it shows none, or
     is no link of ours."""
@@ -71,8 +81,8 @@ def write_link(
             link.unlink(missing_ok=True)
             sync_file(link.parent)
             return True
-        for folder in (root.parent, root, link.parent):  # not the store: it may be unmounted
-            make_folder(folder)
+        make_dags_folder(store, environment)  # not the store: it may be unmounted
+        make_folder(link.parent)
         _replace_link(link, f"../../../../releases/{release_id}/tree", root.parent)
     return True
 

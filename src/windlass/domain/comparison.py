@@ -49,13 +49,13 @@ class Comparison:
     parsed_again: Mapping[str, str]
 
 
-def compare_artifacts(old: Artifact, new: Artifact) -> Comparison:
-    """What makes `old` into `new`.
+def compare_artifacts(old: Artifact, new: Artifact, folder: str = "") -> Comparison:
+    """What makes `old` into `new`; `folder` as `changes_between` has it.
 
     >>> compare_artifacts(Artifact(), Artifact()) == Comparison((), (), {})
     True
     """
-    changes = changes_between(old, new)
+    changes = changes_between(old, new, folder)
     kinds = {
         **dict.fromkeys(changes.added, Difference.ADDED),
         **dict.fromkeys(changes.removed, Difference.REMOVED),
@@ -65,7 +65,7 @@ def compare_artifacts(old: Artifact, new: Artifact) -> Comparison:
         FileDifference(path, kinds[path], old.files.get(path), new.files.get(path))
         for path in sorted(kinds)
     )
-    reasons = reasons_to_parse(new, changes)
+    reasons = reasons_to_parse(new, changes, folder)
     return Comparison(files, _dags(old, new, reasons), dict(sorted(reasons.items())))
 
 

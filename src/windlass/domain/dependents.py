@@ -13,11 +13,12 @@ from pathlib import PurePosixPath
 from windlass.domain.artifact import Artifact, Changes, FileEntry, root_module
 
 
-def changes_between(old: Artifact, new: Artifact) -> Changes:
-    """The changes that make `old` into `new`, by content and mode."""
+def changes_between(old: Artifact, new: Artifact, folder: str = "") -> Changes:
+    """The changes that make `old` into `new`, by content and mode. `folder` is where the DAG root
+    lies in the folder that Python looks from; "" where it is that folder."""
     found = content_changes(old, new)
     touched = found.added | found.removed | found.modified
-    return replace(found, parsed_again=dag_files_touched(new, touched))
+    return replace(found, parsed_again=dag_files_touched(new, touched, folder))
 
 
 def content_changes(old: Artifact, new: Artifact) -> Changes:
@@ -33,16 +34,19 @@ def content_changes(old: Artifact, new: Artifact) -> Changes:
     return Changes(added, modified, removed, frozenset())
 
 
-def dag_files_touched(artifact: Artifact, touched: frozenset[str]) -> frozenset[str]:
+def dag_files_touched(
+    artifact: Artifact, touched: frozenset[str], folder: str = ""
+) -> frozenset[str]:
     """The DAG files of the artifact that changed or depend, however indirectly, on `touched`."""
-    return frozenset(_causes(artifact, touched))
+    return frozenset(_causes(artifact, touched, folder))
 
 
-def reasons_to_parse(artifact: Artifact, changes: Changes) -> dict[str, str]:
+def reasons_to_parse(artifact: Artifact, changes: Changes, folder: str = "") -> dict[str, str]:
     """Why each of `changes.parsed_again` must be parsed again, in words, by path."""
     touched = changes.added | changes.modified | changes.removed
     return {
-        path: _reason(path, cause, changes) for path, cause in _causes(artifact, touched).items()
+        path: _reason(path, cause, changes)
+        for path, cause in _causes(artifact, touched, folder).items()
     }
 
 
@@ -53,13 +57,13 @@ def _reason(path: str, cause: str, changes: Changes) -> str:
     return f"depends on {cause}, which is {what}"
 
 
-def _causes(artifact: Artifact, touched: frozenset[str]) -> dict[str, str]:
+def _causes(artifact: Artifact, touched: frozenset[str], folder: str) -> dict[str, str]:
     """The DAG files that are reached from `touched`, each with the touched file it was reached
     from first: itself, if it is one."""
     if not touched:
         return {}
     files = artifact.files
-    importers = _importers(artifact, touched)
+    importers = _importers(artifact, touched, folder)
     reached = {path: path for path in touched if path in files}
     frontier = [(module, path) for path in sorted(touched) for module in module_names(path)]
     for path, cause in _mentioning(artifact, touched):
@@ -92,15 +96,17 @@ def _unshared(artifact: Artifact, other: Artifact) -> dict[str, FileEntry]:
     }
 
 
-def _importers(artifact: Artifact, touched: frozenset[str]) -> dict[str, list[str]]:
+def _importers(artifact: Artifact, touched: frozenset[str], folder: str) -> dict[str, list[str]]:
     """The paths that import each module of the tree, removed ones included; `import a.b` runs `a`
     too, so it counts for both. Libraries are left out: most imports are of them."""
     own = {root_module(path) for path in touched}.union(*(chunk.roots for chunk in artifact.chunks))
+    around = f"{folder.replace('/', '.')}." if folder else ""
+    own |= {around.partition(".")[0]} - {""}
     importers: dict[str, list[str]] = defaultdict(list)
     for chunk in artifact.chunks:
         for root in own & chunk.imported.keys():
             for path, name in chunk.imported[root]:
-                parts = name.split(".")
+                parts = name.removeprefix(around).split(".")
                 for length in range(1, len(parts) + 1):
                     importers[".".join(parts[:length])].append(path)
     return importers

@@ -17,6 +17,15 @@ FOLDER_BUNDLE = "dags-folder"
 """How Airflow 3 names the bundle of its `dags_folder` (dag_processing/bundles/manager.py)."""
 
 
+def folder_of(bundle: str) -> str:
+    """Where a repository's tree lies in the folder that Airflow reads; "" where that has bundles.
+
+    >>> folder_of("sales/team-dags"), folder_of("windlass-00")
+    ('sales/team-dags', '')
+    """
+    return bundle if "/" in bundle else ""
+
+
 class Target(StrEnum):
     """How releases reach an Airflow."""
 

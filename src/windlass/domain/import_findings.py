@@ -30,16 +30,21 @@ _LATER = "Do it in a task: Airflow imports the file again every few minutes, and
 
 
 def import_findings(
-    imported: Mapping[str, Imported], inventory: Inventory = NOTHING, *, budget_s: float = 0
+    imported: Mapping[str, Imported],
+    inventory: Inventory = NOTHING,
+    *,
+    budget_s: float = 0,
+    folder: str = "",
 ) -> list[Finding]:
     """Everything to tell, once each: DAG files that import one bad module all tell the same of it.
 
     `imported` maps DAG files to what importing them gave, in an environment that has `inventory`.
-    `budget_s` is how long that may take by the release policy, 0 for any time.
+    `budget_s` is how long that may take by the release policy, 0 for any time. `folder` is where
+    the tree lies in the folder that Python looks from, "" where it looks from the tree.
     """
     found: dict[Finding, None] = {}
     for path, one in imported.items():
-        found |= dict.fromkeys(_of_problems(one, inventory))
+        found |= dict.fromkeys(_of_problems(one, inventory, folder))
         found |= dict.fromkeys(_of_deeds(one.deeds))
         found |= dict.fromkeys(_advice(path, one))
         if 0 < budget_s < one.seconds:
@@ -79,11 +84,15 @@ def _over(path: str, seconds: float, budget_s: float) -> Finding:
     )
 
 
-def _of_problems(one: Imported, inventory: Inventory) -> Iterator[Finding]:
+def _of_problems(one: Imported, inventory: Inventory, folder: str) -> Iterator[Finding]:
     for problem in one.problems:
         module = _MISSING_MODULE.search(problem.message)
         if module and module[1] in inventory.declared.modules:  # Airflow finds it, not we
             yield _refused(problem, one)
+        elif module and folder:
+            named = f"{folder.replace('/', '.')}.{module[1]}"
+            hint = f"Airflow's folder is where Python looks: a module of yours is {named!r} there."
+            yield replace(_PROBLEMS[problem.trouble](problem, one), hint=hint)
         elif problem.trouble is Trouble.VALUE and (lacking := _lacking(one, inventory)):
             yield _no_value(problem, lacking)
         else:

@@ -114,10 +114,13 @@ under the new version. Where the provider does not say what was read, the beginn
 tells, and is only known give or take the time that storing took: the more, the slower the parse."""
 
 
-def expect(release_id: ReleaseId, old: Shown, new: Shown, published_at: datetime) -> Expectation:
-    """What Airflow must show once `new` took the place of `old`."""
+def expect(
+    release_id: ReleaseId, old: Shown, new: Shown, published_at: datetime, folder: str = ""
+) -> Expectation:
+    """What Airflow must show once `new` took the place of `old`; `folder` as `changes_between` has
+    it."""
     dag_files = new.dag_files
-    files = changes_between(old.artifact, new.artifact).parsed_again & dag_files.keys()
+    files = changes_between(old.artifact, new.artifact, folder).parsed_again & dag_files.keys()
     files |= (old.ignored & dag_files.keys()) - new.ignored
     unmade = {i for i in old.not_made if _is_unchanged(old.dag_ids.get(i), old, new)}
     ids = new.dag_ids

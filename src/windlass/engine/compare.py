@@ -52,8 +52,8 @@ def compare_releases(
                 f"{name!r} has nothing deployed to compare #{old} with",
                 f"Name both releases: windlass release list {name}",
             )
-        artifacts = [context.artifact_of(connection, one) for one in (before, after)]
-    comparison = compare_artifacts(*artifacts)
+        base, artifact = (context.artifact_of(connection, one) for one in (before, after))
+    comparison = compare_artifacts(base, artifact, context.known_of(repository).folder)
     texts: dict[str, str] = {}
     untold: dict[str, str] = {}
     if text:

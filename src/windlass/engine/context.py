@@ -20,6 +20,7 @@ from windlass.credentials.signing import SigningKey
 from windlass.credentials.vaults import Vaults
 from windlass.database.artifacts import get_artifact
 from windlass.database.connection import Database
+from windlass.database.deployments import find_bundle
 from windlass.database.history import record_event
 from windlass.database.imports import (
     find_imports,
@@ -191,10 +192,16 @@ class Context:
     def known_of(self, repository: Repository) -> Known:
         """What is known of the repository's environment."""
         is_folder = self.targets.get(repository.environment) is Target.FOLDER
-        folder = f"{repository.namespace}/{repository.name}" if is_folder else ""
+        folder = self._place_of(repository) if is_folder else ""
         inventory = self.inventory_of(repository.environment)
         installed = _installed_of(self.checker_of(repository))
         return Known(installed, inventory, folder, self.ignores_of(repository.environment, folder))
+
+    def _place_of(self, repository: Repository) -> str:
+        """Where a repository lies in Airflow's folder: it keeps its place when it is renamed."""
+        with self.database.transaction() as connection:
+            place = find_bundle(connection, repository.id)
+        return place or f"{repository.namespace}/{repository.name}"
 
     def ignores_of(self, environment: str, bundle: str) -> ReadIgnores:
         """Reads ignore files as the Airflow of an environment does. Of the folder target `bundle`
@@ -215,13 +222,15 @@ class Context:
     def imports_of(self, repository: Repository) -> Imports:
         """How the trees of a repository are imported, if they are."""
         is_wanted = "import" in families_for(repository.options)
+        known = self.known_of(repository)
         return Imports(
             self.importer_of(repository),
             repository.id,
             self.inventory_of(repository.environment),
             memory=self.import_memory,
             keep=KeepInDatabase(self.database) if self.keeps_results else KeepNothing(),
-            read_ignores=self.known_of(repository).read_ignores,
+            read_ignores=known.read_ignores,
+            folder=known.folder,
             because="" if is_wanted else "the repository's options switch it off",
         )
 

@@ -56,7 +56,9 @@ class Inspector:
             return
         try:
             touched = frozenset((*drift.changed, *drift.missing, *drift.foreign))
-            wanted = dag_files_touched(artifact, touched) | (touched & artifact.files.keys())
+            folder = self._context.known_of(due.repository).folder
+            wanted = dag_files_touched(artifact, touched, folder)
+            wanted |= touched & artifact.files.keys()
             again = [artifact.files[path] for path in sorted(wanted)]
             mend(
                 self._context.store,

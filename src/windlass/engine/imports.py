@@ -100,7 +100,8 @@ class Imports:
     """Imports the trees of one repository; `because` says why it does not, else is empty.
 
     `repository` tells its trees from those of others; `inventory` says what its environment has,
-    and what imports are answered; `read_ignores` says which files Airflow passes over. `budget_s`
+    and what imports are answered; `read_ignores` says which files Airflow passes over. `folder` is
+    where the tree lies in Airflow's folder, where that is what Python looks from. `budget_s`
     is how long importing a file may take by the release policy, 0 for any time. Files of `skip` are
     not imported: nobody asks about them.
     """
@@ -111,6 +112,7 @@ class Imports:
     memory: ImportMemory = field(default_factory=ImportMemory)
     keep: Keep = field(default_factory=KeepNothing)
     read_ignores: ReadIgnores = read_globs
+    folder: str = ""
     because: str = ""
     budget_s: float = 0
     skip: frozenset[str] = frozenset()
@@ -133,7 +135,8 @@ class Imports:
         if self.importer is None:
             return ""
         try:
-            return digest_json([self.importer.fingerprint, self.importer.limits.least])
+            told = [self.importer.fingerprint, self.importer.limits.least]
+            return digest_json([*told, self.folder] if self.folder else told)
         except Invalid as error:
             return str(error)
 
@@ -157,7 +160,7 @@ class Imports:
         results |= self._kept(artifact, missing)
         new = [path for path in paths if path not in results]
         if new:
-            with self.importer.stage(self.repository) as stage:
+            with self.importer.stage(self.repository, self.folder) as stage:
                 stage.become(artifact, contents)
                 made = self.importer.run(stage, new, values)
             results |= made
@@ -190,7 +193,7 @@ class Imports:
         }
         new = [path for path in keys if path not in results and path not in self.skip]
         if new:
-            with self.importer.stage(self.repository) as stage:
+            with self.importer.stage(self.repository, self.folder) as stage:
                 stage.become(artifact, contents)
                 made = self.importer.run(stage, new, self.inventory.declared.sandbox_values)
             results |= made
@@ -225,7 +228,7 @@ class Imports:
             return {}
         assert self.importer is not None
         values = digest_json(self.inventory.declared.sandbox_values)
-        by = [self.importer.fingerprint, values]
+        by = [self.importer.fingerprint, values, *([self.folder] if self.folder else [])]
         return {one.path: digest_json([*by, one.path, one.digest]) for one in entries}
 
     def _told(
@@ -238,7 +241,9 @@ class Imports:
         """What is to be told of each file; as `before`, where that is about the same."""
         told = {path: one for path, one in results.items() if _has_to_tell(one)}
         plain: dict[str, list[Finding]] = {}
-        for finding in import_findings(told, self.inventory, budget_s=self.budget_s):
+        for finding in import_findings(
+            told, self.inventory, budget_s=self.budget_s, folder=self.folder
+        ):
             plain.setdefault(finding.path, []).append(finding)
         found = {
             path: known

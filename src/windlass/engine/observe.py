@@ -24,6 +24,7 @@ from windlass.database.observations import (
     repository_of,
 )
 from windlass.domain.artifact import EMPTY
+from windlass.domain.environment import folder_of
 from windlass.domain.errors import AppError, Unavailable
 from windlass.domain.events import Event
 from windlass.domain.measures import AIRFLOW_UP, DAG_PARSE, PUBLISHED_TO_LIVE, PUSH_TO_LIVE
@@ -178,7 +179,8 @@ class Observer:
                         observed=observed_dags(connection, deployment.repository_id),
                         not_made=deployment.not_made_before,
                     )
-            expected = expect(deployment.release_id, old, new, deployment.published_at)
+            folder = folder_of(deployment.bundle)
+            expected = expect(deployment.release_id, old, new, deployment.published_at, folder)
             expected = expected.without(deployment.not_made)
             unmade = new.dag_ids.keys() - expected.present.keys()
             unmade &= old.not_made | deployment.not_made

@@ -139,7 +139,8 @@ class Planner:
         """The DAG files that no change reaches."""
         if self.whole:
             return frozenset()
-        return frozenset(artifact.dag_files.keys() - dag_files_touched(artifact, touched))
+        reached = dag_files_touched(artifact, touched, self.imports.folder)
+        return frozenset(artifact.dag_files.keys() - reached)
 
     def side(self, source: Source | None, built: Build, skip: frozenset[str] = frozenset()) -> Side:
         """One side of a plan: imported but for `skip`, and judged as a first revision is."""

@@ -37,7 +37,7 @@ from windlass.database.repositories import hold_lease
 from windlass.database.wishes import record_wishes, rivals_of
 from windlass.domain.artifact import EMPTY, Artifact
 from windlass.domain.dependents import changes_between
-from windlass.domain.environment import FULL_POOL, Target
+from windlass.domain.environment import FULL_POOL, Target, folder_of
 from windlass.domain.errors import Conflict
 from windlass.domain.events import Event
 from windlass.domain.moves import made_at_run_time
@@ -124,7 +124,7 @@ def deploy(
         bundle = _bind(connection, lease)
         base, artifact = (context.artifact_of(connection, one) for one in (replaces, release))
         allowed = find_verdict_of(connection, release)
-    changes = changes_between(base, artifact)
+    changes = changes_between(base, artifact, folder_of(bundle))
     fresh = changes.added | changes.modified | changes.parsed_again
     renew_times(context.store, release.id, replaces.id if replaces else None, fresh)
     written = _Written(release, allowed, artifact, replaces, bundle, len(changes.parsed_again))
@@ -170,7 +170,7 @@ def _write(
         created_at=datetime.now(UTC),
         validated=allowed.validated,
     )
-    changes = changes_between(base, artifact)
+    changes = changes_between(base, artifact, folder_of(bundle))
     shared = (current.id, base) if current else None
     seal = seal_of(
         context.release_key,

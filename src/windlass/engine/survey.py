@@ -25,6 +25,7 @@ from windlass.database.observations import (
 )
 from windlass.domain.artifact import EMPTY
 from windlass.domain.dependents import changes_between
+from windlass.domain.environment import folder_of
 from windlass.domain.errors import AppError
 from windlass.domain.events import Event
 from windlass.domain.measures import AIRFLOW_COMPONENT_UP, AIRFLOW_UP
@@ -143,7 +144,7 @@ def _is_the_releases(
     old = EMPTY
     if live.replaces_artifact is not None:
         old = context.artifacts.get(connection, live.replaces_artifact)
-    return not changes_between(old, new).parsed_again.isdisjoint(failing)
+    return not changes_between(old, new, folder_of(live.bundle)).parsed_again.isdisjoint(failing)
 
 
 def _note_converged(

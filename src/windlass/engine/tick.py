@@ -1,6 +1,8 @@
 """The periodic tick: makes pointers say what the database says, whoever changed or lost them."""
 
+from windlass.artifacts.folder import make_dags_folder
 from windlass.database.deployments import Binding, environment_uuids, list_bindings
+from windlass.database.environments import list_environments
 from windlass.domain.environment import Target
 from windlass.domain.errors import AppError
 from windlass.domain.events import Event
@@ -12,11 +14,15 @@ from windlass.engine.publish import project_pointer
 
 
 def project_environments(context: Context) -> None:
-    """Tell the store of the environments there are; every bundle has its pointer after. Raises
-    what `Store.prepare` raises."""
+    """Tell the store of the environments there are; every bundle has its pointer, every folder is
+    there after. Raises what `Store.prepare` raises."""
     with context.database.transaction() as connection:
         uuids = environment_uuids(connection)
+        environments = list_environments(connection)
     context.store.prepare(uuids, key_text(context.release_key.public))
+    for one in environments:
+        if one.target is Target.FOLDER:
+            make_dags_folder(context.store, one.name)
     repair_pointers(context)
 
 

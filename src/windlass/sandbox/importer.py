@@ -111,11 +111,12 @@ class Importer:
         return self.interpreter.fingerprint
 
     @contextlib.contextmanager
-    def stage(self, key: Hashable) -> Iterator[Stage]:
-        """The stage of a repository, to be made what is imported; for this thread alone."""
+    def stage(self, key: Hashable, inside: str = "") -> Iterator[Stage]:
+        """The stage of a repository, to be made what is imported; for this thread alone. `inside`
+        is where its tree lies in the folder that Python looks from, "" where that is the tree."""
         with self._lock:
             stages = self._open_stages()
-        with stages.borrow(key) as stage:
+        with stages.borrow(key, inside) as stage:
             yield stage
 
     def run(
@@ -131,7 +132,7 @@ class Importer:
         rest is not looked at.
         """
         zygote = self._running()
-        call = _Call(stage.name, [*paths], values)
+        call = _Call(stage, [*paths], values)
         if len(paths) > 1:
             with ThreadPoolExecutor(self.limits.size, thread_name_prefix="import") as executor:
                 list(executor.map(self._work, [call] * self.limits.size))
@@ -178,7 +179,8 @@ class Importer:
     def _import(self, call: "_Call", path: str) -> Imported:
         """Import one file; where it takes the process with it twice, that is what is told."""
         request = {
-            "tree": call.tree,
+            "tree": call.stage.name,
+            "inside": call.stage.inside,
             "path": path,
             "limit_s": self.limits.limit_s,
             "values": call.values,
@@ -249,9 +251,9 @@ class _Call:
     """The files of one call, shared by its threads."""
 
     def __init__(
-        self, tree: str, paths: list[str], values: Mapping[str, Mapping[str, str]]
+        self, stage: Stage, paths: list[str], values: Mapping[str, Mapping[str, str]]
     ) -> None:
-        self.tree = tree
+        self.stage = stage
         self.values = values
         self.done: dict[str, Imported] = {}
         self._paths = iter(paths)

@@ -23,15 +23,16 @@ _MAX_FILES = 150_000
 
 
 class Stage:
-    """One tree; `name` is its folder below that of all trees."""
+    """One tree; `name` is its folder below that of all trees. The files lie `inside` of that, which
+    is where they lie in a folder that Python looks from; "" where it looks from the tree."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, inside: str = "") -> None:
         self.name = name
+        self.inside = inside
         self.artifact = EMPTY
         self.lock = threading.Lock()
-        self._folder = folder / name
-        self._folder.mkdir(mode=0o755)
-        self._folder.chmod(0o755)
+        self._folder = folder / name / inside
+        _make_folders(folder, f"{name}/{inside}/file")
 
     def become(self, artifact: Artifact, contents: Contents) -> None:
         """Make the folder hold just the files of the artifact, read-only."""
@@ -117,12 +118,13 @@ class Stages:
         self._stages: OrderedDict[Hashable, Stage] = OrderedDict()
 
     @contextlib.contextmanager
-    def borrow(self, key: Hashable) -> Iterator[Stage]:
+    def borrow(self, key: Hashable, inside: str = "") -> Iterator[Stage]:
         """The stage of a repository, for this thread alone; whatever it held last is there."""
         with self._lock:
+            key = (key, inside)
             stage = self._stages.pop(key, None)
             if stage is None:
-                stage = Stage(self.folder / "trees", secrets.token_hex(12))
+                stage = Stage(self.folder / "trees", secrets.token_hex(12), inside)
             self._stages[key] = stage
             self._give_way()
         with stage.lock:

@@ -37,6 +37,16 @@ def test_a_change_is_told_as_added_modified_and_removed() -> None:
     )
 
 
+def test_in_a_folder_modules_have_the_name_that_airflow_finds_them_by() -> None:
+    before = {"orders.py": "from sales.dags.rates import VAT" + DAG, "rates.py": "VAT = 1"}
+    after = {**before, "rates.py": "VAT = 2"}
+
+    def again(folder: str) -> set[str]:
+        return set(changes_between(artifact(before), artifact(after), folder).parsed_again)
+
+    assert (again("sales/dags"), again("")) == ({"orders.py"}, set())
+
+
 def test_a_file_that_becomes_executable_is_modified() -> None:
     before = Artifact({"a.py": file_entry("a.py", DAG, mode=0o444)})
     after = Artifact({"a.py": file_entry("a.py", DAG, mode=0o555)})

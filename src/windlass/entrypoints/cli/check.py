@@ -64,6 +64,13 @@ def check(
         ),
     ] = "",
     namespace: Annotated[str, typer.Option(help="Its namespace, likewise.")] = "",
+    target: Annotated[
+        Literal["bundle", "folder"],
+        typer.Option(
+            help="Of its environment. In a folder modules are imported as "
+            "NAMESPACE.REPOSITORY.MODULE."
+        ),
+    ] = "bundle",
     waivers: Annotated[
         Path | None,
         typer.Option(
@@ -109,7 +116,10 @@ def check(
         waivers=_read_waivers(waivers, name),
         whose=Whose(name, namespace),
         baseline=known or frozenset(),
-        known=Known(inventory=Inventory(declared_in(inventory))),
+        known=Known(
+            inventory=Inventory(declared_in(inventory)),
+            folder=f"{namespace or name}/{name}" if target == "folder" else "",
+        ),
     )
     subject = _scan(path, airflow_python, rules, no_import=no_import)
     if write_baseline and baseline is not None:
@@ -141,7 +151,8 @@ def _scan(path: Path, airflow_python: Path | None, rules: "Rules", *, no_import:
     checker = Checker(python or Path(sys.executable))
     importer = importer_of(settings, python) if python else None
     because = "--no-import was given" if no_import else ""
-    imports = Imports(importer, "", rules.known.inventory, because=because)
+    known = rules.known
+    imports = Imports(importer, "", known.inventory, folder=known.folder, because=because)
     top, below = _top_of(tree)
     options = rules.options
     tests = Suite(imports, top, below, options.tests_limit_s) if options.tests else None

@@ -138,24 +138,25 @@ class Airflow:
     def _import_text(self, text: str, folder: str) -> dict[str, Any]:
         path = Path(folder) / "windlass_warm_up.py"
         path.write_text(text)
-        told = self.load(str(path), folder, Watch(folder, folder))
+        told = self.load(str(path), folder, Watch(folder, folder), folder)
         path.unlink()
         _MADE.clear()
         _TASKS.forget()
         return told
 
-    def load(self, path: str, tree: str, watch: Watch) -> dict[str, Any]:
-        """What importing the file at `path` gives, as plain data (`sandbox.answer` reads it)."""
+    def load(self, path: str, tree: str, watch: Watch, root: str) -> dict[str, Any]:
+        """What importing the file at `path` gives, as plain data (`sandbox.answer` reads it);
+        `root` is the folder that Python looks from, the tree or one around it."""
         began, cpu_began = time.perf_counter(), time.process_time()
         _TASKS.below = f"{tree}/"
-        if tree not in sys.path:
-            sys.path.append(tree)
+        if root not in sys.path:
+            sys.path.append(root)
         wanted = {
             "dag_folder": path,
             "include_examples": False,
             "safe_mode": True,
             "load_op_links": False,
-            "bundle_path": Path(tree),
+            "bundle_path": Path(root),
             "bundle_name": "windlass",
             "collect_dags": False,  # which would swallow what Airflow itself raises
         }

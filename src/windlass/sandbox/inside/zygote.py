@@ -133,12 +133,13 @@ class Zygote:
     def _import(self, request: dict[str, Any], writing: int) -> None:
         """In the fork: be confined, import, answer, end."""
         assert self._airflow is not None
-        tree = self._be_confined(request, writing)
+        root = self._be_confined(request, writing)
+        tree = f"{root}/{request['inside']}" if request["inside"] else root
         watch = watching.Watch(tree, self._room.tmp)
         values.VALUES.known = request["values"]
         values.VALUES.note = watch.note_asked
         watch.start()
-        answer = self._airflow.load(f"{tree}/{request['path']}", tree, watch)
+        answer = self._airflow.load(f"{tree}/{request['path']}", tree, watch, root)
         answer["events"] = [[*event] for event in watch.events]
         answer["asked"] = [[*name, *place] for name, place in watch.asked.items()]
         answer["opened"] = sorted(watch.opened)
