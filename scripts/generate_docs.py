@@ -497,7 +497,7 @@ def pipeline_page() -> str:
         "",
         MADE,
         "",
-        "One document, one pipeline, one DAG file. The [tutorial](README.md) has whole examples; "
+        "One document, one pipeline, one DAG file. The [tutorial](tutorial.md) has whole examples; "
         "the [JSON Schema](../contract/pipeline.schema.json) says the same for editors.",
         *_keys_table("The document", FILE.keys),
         *_keys_table("`pipeline`", PIPELINE.keys),

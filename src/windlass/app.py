@@ -27,6 +27,7 @@ from windlass.database.jobs import Jobs
 from windlass.domain.environment import Environment
 from windlass.domain.errors import AppError, Invalid
 from windlass.domain.finding import Finding
+from windlass.domain.nearest import suggest
 from windlass.domain.remote import parse_remote_url
 from windlass.domain.repository import parse_interval
 from windlass.domain.statement import key_text
@@ -257,6 +258,28 @@ def check_declaration(file: Path | None, environments: list[str] | None) -> Chec
     }
     refused = {name: error for name, error in told.items() if error is not None}
     return CheckedFile(found.name, declared, findings, refused)
+
+
+def find_environment(name: str) -> Environment | None:
+    """An environment of the declarative file that a worker here would read; None without a file.
+
+    Raises Invalid CLI026 where the file cannot be read to its end, CLI027 where it has no such
+    environment.
+    """
+    settings = load_settings()
+    candidates = [settings.file] if settings.file else file_candidates()
+    found = next((path for path in candidates if path.is_file()), None)
+    if found is None:
+        return None
+    declared = check_declaration(found, None).declared
+    if declared is None:
+        hint = f"windlass config check {found.name} tells what."
+        raise Invalid("CLI026", f"something is wrong with {str(found)!r}", hint)
+    named = {one.name: one for one in declared.environments}
+    if name not in named:
+        message = f"{str(found)!r} has no environment {name!r}"
+        raise Invalid("CLI027", message, suggest(name, named, "It has"))
+    return named[name]
 
 
 def file_candidates() -> list[Path]:

@@ -171,15 +171,39 @@ def test_without_an_interpreter_they_are_unknown_and_no_error(folder: Path) -> N
     ]
 
 
+def test_an_environment_of_windlass_yaml_brings_its_inventory_and_its_interpreter(
+    folder: Path,
+) -> None:
+    text = PIPELINE.format(name="orders").replace(
+        "  steps:", "  profiles: {prod: {paused: true}}\n  steps:"
+    )
+    write(folder, "pipelines/orders.yaml", text + OPERATOR + "resources: {compute_cluster: big}\n")
+    declared = f"{{interpreter: {AIRFLOW}, inventory: {{clusters: {{big: {{pool: etl}}}}}}}}"
+    write(folder, "windlass.yaml", f"environments: {{prod: {declared}}}\nrepositories: []\n")
+    bad = run(folder, "--environment", "prod")
+    mended = text + OPERATOR.replace("comand", "command") + "resources: {compute_cluster: big}\n"
+    write(folder, "pipelines/orders.yaml", mended)
+    good, unknown = run(folder, "--environment", "prod"), run(folder, "--environment", "pord")
+    made = files(folder)["pipelines/orders.py"]
+
+    assert (bad.returncode, good.returncode, unknown.returncode) == (1, 0, 1)
+    assert "PIPE071" in bad.stderr
+    assert ("is_paused_upon_creation=True" in made, '"pool": "etl"' in made) == (True, True)
+    assert (unknown.stderr[:6], 'Did you mean "prod"?' in unknown.stderr) == ("CLI027", True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
         (["--pipelines", "nowhere"], "CMP001"),
         (["--airflow", "1.10"], "PIPE042"),
         (["--inventory", "pipelines/orders.yaml"], "CLI007"),
+        (["--environment", "prod"], "CLI026"),
     ],
 )
 def test_what_cannot_be_is_told(folder: Path, arguments: list[str], code: str) -> None:
+    if code == "CLI026":
+        write(folder, "windlass.yaml", "environmets: {}\n")
     ended = run(folder, *arguments)
 
     assert ended.returncode == 1

@@ -266,6 +266,17 @@ def test_check_compiles_as_a_sync_does(tmp_path: Path) -> None:
     assert 'Did you mean "command"?' in bad.stdout
 
 
+def test_check_takes_the_profile_of_an_environment(tmp_path: Path) -> None:
+    text = document().replace("  steps:", "  profiles: {prod: {schedule: 5 x}}\n  steps:")
+    write(tmp_path, "pipelines/orders.yaml", text)
+    declared = "environments: {prod: {}}\nrepositories: []\n"
+    write(tmp_path, "windlass.yaml", declared)
+    usual, prod = check(tmp_path, "."), check(tmp_path, ".", "--environment", "prod")
+
+    assert "PIPE003" in usual.stdout  # profiles are read wherever they hold
+    assert (prod.returncode, "PIPE003" in prod.stdout) == (1, True)
+
+
 def test_more_pipelines_than_are_compiled_are_named_and_deny(
     context: Context,
     origin: Origin,

@@ -47,17 +47,19 @@ def scan(
     rules: Rules,
     imports: Imports = NO_IMPORTS,
     tests: Suite | None = None,
+    *,
+    environment: str = "default",
 ) -> Scan:
     """Judge a tree as a sync would judge it as the first revision of a repository.
 
-    `tests` are its own; None leaves them out. Who owns a dag_id in an environment only its server
-    knows: here it may be used by one file. Raises Invalid PY001 where the checker's interpreter
-    does not run.
+    `tests` are its own; None leaves them out; `environment` chooses the profiles of pipelines. Who
+    owns a dag_id in an environment only its server knows: here it may be used by one file. Raises
+    Invalid PY001 where the checker's interpreter does not run.
     """
     began = time.monotonic()
     python = checker.python_version
     inventory = rules.known.inventory
-    bindings = bindings_of(checker.installed, inventory.declared, "default")
+    bindings = bindings_of(checker.installed, inventory.declared, environment)
     compiler = PipelineCompiler()
     try:
         pipelines = Pipelines(compiler, bindings, rules.options.pipelines, checker.signature)

@@ -166,9 +166,14 @@ class Upgrader:
         inputs = (content, templates[0]), (text.encode(), templates[1])
         old, new = (compile_pipeline(use.path, *_ordered(self.bindings, one)) for one in inputs)
         was, now = (read_pipeline(use.path, *_ordered(self.bindings, one))[0] for one in inputs)
-        lines = [one[0].text.splitlines() if one[0] else [] for one in (old, new)]
+        lines = [_code_of(one[0].text) if one[0] else [] for one in (old, new)]
         diff = difflib.unified_diff(lines[0], lines[1], use.written, after, lineterm="", n=1)
         return Change(use, after, text, *_differences(was, now), tuple(diff), new[1])
+
+
+def _code_of(text: str) -> list[str]:
+    """Its lines without comments, which name digests and places."""
+    return [line for line in text.splitlines() if not line.lstrip().startswith("# ")]
 
 
 def _ordered(

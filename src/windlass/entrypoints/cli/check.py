@@ -9,12 +9,13 @@ import typer
 
 from windlass.domain.errors import Invalid
 from windlass.entrypoints.cli.files import read_file, write_file
-from windlass.entrypoints.cli.render import NamesFile, OutFile, say
+from windlass.entrypoints.cli.render import EnvironmentName, NamesFile, OutFile, say
 
 if TYPE_CHECKING:
     from windlass.domain.policy import Policy
     from windlass.domain.waiver import Waiver
     from windlass.engine.ruling import Rules
+    from windlass.entrypoints.cli.declared import Chosen
     from windlass.entrypoints.reports.subject import Origin, Subject
     from windlass.git.worktree import WorkingTree
 
@@ -40,6 +41,7 @@ def check(
         ),
     ] = None,
     inventory: NamesFile = None,
+    environment: EnvironmentName = None,
     no_import: Annotated[
         bool, typer.Option("--no-import", help="Import nothing; the report says so.")
     ] = False,
@@ -103,13 +105,14 @@ def check(
     from windlass.domain.inventory import Inventory
     from windlass.domain.options import Options, VerdictMode
     from windlass.engine.ruling import Rules
-    from windlass.entrypoints.cli.declared import declared_in
+    from windlass.entrypoints.cli.declared import chosen
     from windlass.entrypoints.reports.formats import render
 
     if ((write_baseline or add_new) and baseline is None) or (add_new and not write_baseline):
         raise Invalid("CLI015", "--write-baseline needs --baseline, and --add-new needs both")
     known = _read_baseline(baseline, may_be_missing=write_baseline)
     name = repository or path.resolve().name
+    meant = chosen(environment, inventory, airflow_python)
     rules = Rules(
         read_policy_file(policy),
         Options(verdict_mode=VerdictMode(mode), tests=tests, tests_limit_s=tests_limit),
@@ -117,14 +120,14 @@ def check(
         whose=Whose(name, namespace),
         baseline=known or frozenset(),
         known=Known(
-            inventory=Inventory(declared_in(inventory)),
+            inventory=Inventory(meant.declared),
             folder=f"{namespace or name}/{name}" if target == "folder" else "",
         ),
     )
-    subject = _scan(path, airflow_python, rules, no_import=no_import)
+    subject = _scan(path, meant, rules, no_import=no_import)
     if write_baseline and baseline is not None:
         rules = replace(rules, baseline=_write_baseline(subject, baseline, known, add_new=add_new))
-        subject = _scan(path, airflow_python, rules, no_import=no_import)
+        subject = _scan(path, meant, rules, no_import=no_import)
     if out is None:
         say(render(form, subject))
     else:
@@ -133,7 +136,7 @@ def check(
     raise typer.Exit(0 if subject.report.is_whole else 1)
 
 
-def _scan(path: Path, airflow_python: Path | None, rules: "Rules", *, no_import: bool) -> "Subject":
+def _scan(path: Path, meant: "Chosen", rules: "Rules", *, no_import: bool) -> "Subject":
     from windlass.app import importer_of
     from windlass.engine.imports import Imports
     from windlass.engine.scan import scan
@@ -144,7 +147,7 @@ def _scan(path: Path, airflow_python: Path | None, rules: "Rules", *, no_import:
     from windlass.settings import load_settings
 
     settings = load_settings()
-    python = airflow_python or settings.airflow_python
+    python = meant.python
     if python is not None and python.parent != Path():  # its processes run in another folder
         python = python.absolute()
     tree = WorkingTree(path.resolve())
@@ -157,7 +160,7 @@ def _scan(path: Path, airflow_python: Path | None, rules: "Rules", *, no_import:
     options = rules.options
     tests = Suite(imports, top, below, options.tests_limit_s) if options.tests else None
     try:
-        found = scan(checker, tree, rules, imports, tests)
+        found = scan(checker, tree, rules, imports, tests, environment=meant.name)
     finally:
         checker.close()
         if importer is not None:

@@ -1,6 +1,7 @@
 """`windlass compile`: pipelines in YAML become DAG files."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,7 +9,7 @@ import typer
 
 from windlass.domain.pipeline import DEFAULT_FOLDERS
 from windlass.entrypoints.cli.config import problem_line
-from windlass.entrypoints.cli.render import Output, counted, print_json, say
+from windlass.entrypoints.cli.render import EnvironmentName, Output, counted, print_json, say
 from windlass.entrypoints.failures import EXIT_FAILED
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from windlass.domain.pipeline import Bindings
     from windlass.domain.signature import Missing, Signature
     from windlass.engine.compile_folder import Differences
+    from windlass.entrypoints.cli.declared import Chosen
 
 STALE_LOCK = (
     "pipelines.lock is not what it should be: run windlass template lock, and commit what it writes"
@@ -42,11 +44,13 @@ def compile_(
         typer.Option(help="A folder below PATH that holds pipelines; again for each. pipelines."),
     ] = None,
     airflow: Annotated[
-        str, typer.Option(help="The Airflow that the DAG files are for, such as 3.3 or 2.11.")
-    ] = "3.3",
-    environment: Annotated[
-        str, typer.Option(help="The environment whose profiles hold.")
-    ] = "default",
+        str | None,
+        typer.Option(
+            help="The Airflow that the DAG files are for, such as 2.11. Default: that of the"
+            " environment's interpreter, if --environment names one, else 3.3."
+        ),
+    ] = None,
+    environment: EnvironmentName = None,
     inventory: Annotated[
         Path | None,
         typer.Option(
@@ -79,6 +83,7 @@ def compile_(
     from windlass.compiler.pipelines.schema import pipeline_schema
     from windlass.engine.compile_folder import compare, compile_folder, write
     from windlass.engine.templates import next_lock, templates_in, uses_in
+    from windlass.entrypoints.cli.declared import chosen
 
     root = root_of(path)
     templates = templates_in(root)
@@ -86,9 +91,10 @@ def compile_(
         typer.echo(json.dumps(pipeline_schema(templates), indent=2))
         return
     folders = tuple(dict.fromkeys(one.strip("/") for one in pipelines or DEFAULT_FOLDERS))
-    bound = bindings_in(inventory, airflow, environment)
+    meant = chosen(environment, inventory, airflow_python)
+    bound = bindings_in(meant, airflow, ask=environment is not None)
     target = out or (path.parent if path.is_file() else path)
-    signature_of = _signatures(airflow_python)
+    signature_of = _signatures(meant.python)
     tree = compile_folder(path, folders, bound, templates=templates, signature_of=signature_of)
     untold = [one for one in _calls(tree) if signature_of(one["class"]) is None]
     found = compare(tree, path, target, folders)
@@ -125,12 +131,10 @@ def _signatures(python: Path | None) -> "SignatureOf":
     from functools import cache
 
     from windlass.sandbox.installed import InstalledMemory
-    from windlass.settings import load_settings
 
     @cache
     def installed() -> InstalledMemory | None:
-        found = python or load_settings().airflow_python
-        return InstalledMemory(found) if found else None
+        return InstalledMemory(python) if python else None
 
     def signature_of(path: str) -> "Signature | Missing | None":
         memory = installed()
@@ -177,12 +181,15 @@ def _print(tree: "CompiledTree", found: "Differences", *, check: bool) -> None:
     say(f"{said}.")
 
 
-def bindings_in(inventory: Path | None, airflow: str, environment: str) -> "Bindings":
-    """What an environment gives to pipelines, by what the command line was told of it."""
+def bindings_in(meant: "Chosen", airflow: str | None, *, ask: bool) -> "Bindings":
+    """What an environment gives to pipelines; with `ask` its interpreter says for which Airflow,
+    where `airflow` does not."""
     from windlass.compiler.pipelines.bindings import airflow_version
-    from windlass.domain.pipeline import DEFAULT_OPERATORS, Bindings
-    from windlass.entrypoints.cli.declared import declared_in
+    from windlass.engine.pipelines import bindings_of
+    from windlass.sandbox.installed import InstalledMemory
 
-    version, declared = airflow_version(airflow), declared_in(inventory)
-    operators = declared.operators or DEFAULT_OPERATORS
-    return Bindings(version, environment, declared.clusters, operators)
+    installed = (
+        InstalledMemory(meant.python).now() if ask and meant.python and not airflow else None
+    )
+    bound = bindings_of(installed, meant.declared, meant.name)
+    return replace(bound, airflow=airflow_version(airflow)) if airflow else bound

@@ -10,12 +10,13 @@ import typer
 
 from windlass.domain.errors import Invalid
 from windlass.entrypoints.cli.files import write_file
-from windlass.entrypoints.cli.render import NamesFile, OutFile, say
+from windlass.entrypoints.cli.render import EnvironmentName, NamesFile, OutFile, say
 from windlass.entrypoints.failures import EXIT_FAILED
 
 if TYPE_CHECKING:
     from windlass.domain.repository import CommitSha
     from windlass.engine.plan import Planner
+    from windlass.entrypoints.cli.declared import Chosen
     from windlass.git.clone import Clone
 
 Format = Literal["text", "json", "markdown", "html"]
@@ -49,6 +50,7 @@ def plan(
         ),
     ] = None,
     inventory: NamesFile = None,
+    environment: EnvironmentName = None,
     policy: Annotated[
         Path | None, typer.Option(help="A release policy (YAML) in place of the built-in one.")
     ] = None,
@@ -91,6 +93,7 @@ def plan(
     changed. What only Airflow knows, such as runs in flight, is said not to be known; with
     --repository the server is asked, and it asks Airflow.
     """
+    from windlass.entrypoints.cli.declared import chosen
     from windlass.entrypoints.reports.plan import render_plan
 
     if repository is not None:
@@ -101,9 +104,8 @@ def plan(
         raise Invalid(
             "PLAN005", "there is no BASE to compare with", "Such as: windlass plan main HEAD"
         )
-    planner = _planner(
-        airflow_python, inventory, policy, whole=whole, cache=cache, no_import=no_import
-    )
+    meant = chosen(environment, inventory, airflow_python)
+    planner = _planner(meant, policy, whole=whole, cache=cache, no_import=no_import)
     found = _plan_clone(planner, (base, head or "HEAD"), path, exact=exact)
     _print(render_plan, found, form, out, detailed=detailed_exitcode)
 
@@ -164,8 +166,7 @@ def detailed_exit_code(plan: Mapping[str, Any]) -> int:
 
 
 def _planner(
-    airflow_python: Path | None,
-    inventory: Path | None,
+    meant: "Chosen",
     policy: Path | None,
     *,
     whole: bool,
@@ -181,17 +182,16 @@ def _planner(
     from windlass.engine.plan import Planner
     from windlass.engine.ruling import Rules
     from windlass.entrypoints.cli.check import read_policy_file
-    from windlass.entrypoints.cli.declared import declared_in
     from windlass.sandbox.checker import Checker
     from windlass.sandbox.compiler import PipelineCompiler
     from windlass.sandbox.remembered import FolderKeep
     from windlass.settings import load_settings
 
     settings = load_settings()
-    python = airflow_python or settings.airflow_python
+    python = meant.python
     if python is not None and python.parent != Path():  # its processes run in another folder
         python = python.absolute()
-    known = Inventory(declared_in(inventory))
+    known = Inventory(meant.declared)
     checker = Checker(python or Path(sys.executable))
     keep = FolderKeep(cache.absolute()) if cache else KeepNothing()
     because = "--no-import was given" if no_import else ""
@@ -200,7 +200,7 @@ def _planner(
     imports = Imports(importer, "", known, keep=keep, because=because, read_ignores=read)
     options = Options()
     around = Known(checker.installed, known, read_ignores=read)
-    bindings = bindings_of(checker.installed, known.declared, "default")
+    bindings = bindings_of(checker.installed, known.declared, meant.name)
     return Planner(
         checker,
         Rules(read_policy_file(policy), options, known=around),

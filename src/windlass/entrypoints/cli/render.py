@@ -17,6 +17,13 @@ OutFile = Annotated[
     Path | None,
     typer.Option(help="Write that to a file, and print the text for people all the same."),
 ]
+EnvironmentName = Annotated[
+    str | None,
+    typer.Option(
+        help="An environment: its profiles hold, and what windlass.yaml says of it, inventory and"
+        " interpreter, where one is here."
+    ),
+]
 NamesFile = Annotated[
     Path | None,
     typer.Option(

@@ -8,7 +8,7 @@ import typer
 from windlass.domain.pipeline import DEFAULT_FOLDERS
 from windlass.entrypoints.cli.compile import STALE_LOCK, bindings_in
 from windlass.entrypoints.cli.config import problem_line
-from windlass.entrypoints.cli.render import Output, counted, print_json, say, table
+from windlass.entrypoints.cli.render import EnvironmentName, Output, counted, print_json, say, table
 from windlass.entrypoints.failures import EXIT_FAILED
 
 if TYPE_CHECKING:
@@ -146,11 +146,9 @@ def upgrade(
     ] = False,
     pipelines: Folders = None,
     airflow: Annotated[
-        str, typer.Option(help="The Airflow that DAG files are compared for, such as 2.11.")
-    ] = "3.3",
-    environment: Annotated[
-        str, typer.Option(help="The environment whose profiles hold.")
-    ] = "default",
+        str | None, typer.Option(help="The Airflow that DAG files are compared for, such as 2.11.")
+    ] = None,
+    environment: EnvironmentName = None,
     inventory: Annotated[
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="A YAML file of what the environment has."),
@@ -164,8 +162,11 @@ def upgrade(
     """
     from windlass.engine.compile_folder import write_file
     from windlass.engine.templates import Upgrader, write_lock
+    from windlass.entrypoints.cli.declared import chosen
 
-    upgrader = Upgrader(path, _folders(pipelines), bindings_in(inventory, airflow, environment))
+    meant = chosen(environment, inventory, None)
+    bound = bindings_in(meant, airflow, ask=environment is not None)
+    upgrader = Upgrader(path, _folders(pipelines), bound)
     version, changes, lock_after = upgrader.changes(name, to)
     good = [one for one in changes if one.is_good]
     if not plan and good:
@@ -216,7 +217,7 @@ def _print(ref: str, changes: "list[Change]", *, plan: bool) -> None:
         for line in one.diff if plan else ():
             say(f"    {line}")
     good = sum(one.is_good for one in changes)
-    verb = "would be" if plan else "are"
+    verb = "would be" if plan else "is" if good == 1 else "are"
     said = f"{counted(good, 'pipeline', 'pipelines')} {verb} made with {ref}"
     said += f", {len(changes) - good} not" if good < len(changes) else ""
     if not changes:
