@@ -176,6 +176,38 @@ def test_a_deploy_key_is_made_shown_and_used(
     assert head(context) == sha
 
 
+def test_another_deploy_key_takes_over_once_the_host_knows_it(
+    alice: httpx.Client, origin: Origin, ssh_server: SshServer
+) -> None:
+    origin.push("first", {"a.py": "x = 1\n"})
+    url, known = ssh_server.url("team/dags"), ssh_server.known_hosts()
+    authorized = ssh_server.folder / "authorized"
+    made = alice.post(
+        f"{ROOT}/deploy-keys", json={"name": "team", "url": url, "known_hosts": known}
+    ).json()
+    authorized.write_text(made["public_key"] + "\n")
+
+    renewed = alice.post(f"{ROOT}/team/renew-key", json={}).json()
+    by_the_old = alice.post(f"{ROOT}/team/test", json={}).json()
+    authorized.write_text(renewed["public_key"] + "\n")
+    by_the_new = alice.post(f"{ROOT}/team/test", json={}).json()
+
+    assert renewed["public_key"].startswith("ssh-ed25519 ")
+    assert renewed["public_key"] != made["public_key"]
+    assert renewed["previous_until"] is not None
+    assert [by_the_old, by_the_new] == [[{"url": url, "repository": None, "problem": None}]] * 2
+
+
+def test_what_is_no_ssh_key_is_not_renewed(alice: httpx.Client, origin: Origin) -> None:
+    origin.push("first", {"a.py": "x = 1\n"})
+    auth = {"username": "ci", "password": PASSWORD}
+    alice.post(ROOT, json={"name": "git", "url": origin.url, "auth": auth})
+
+    answer = alice.post(f"{ROOT}/git/renew-key", json={})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "CRED027")
+
+
 def test_a_changed_host_key_is_told(
     alice: httpx.Client, origin: Origin, ssh_server: SshServer
 ) -> None:

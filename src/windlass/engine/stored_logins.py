@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from windlass.credentials.sshkey import new_private_key
 from windlass.database.credentials import (
     NAMED,
+    CredentialKind,
     StoredCredential,
     find_credential,
     known_credentials,
@@ -143,13 +144,7 @@ def rotate_login(
     with context.database.transaction() as connection:
         stored = _get(connection, name)
         places = _places(connection, name, stored)
-    if stored.lies_in is not None:
-        raise Conflict(
-            "CRED028",
-            f"the secret of {name!r} lies in {stored.lies_in.store}, and is rotated there",
-            "Nothing is to be done here: it is read again within a minute, and at once where the "
-            "Git host refuses it.",
-        )
+    _refuse_elsewhere(name, stored)
     if isinstance(login, KeyLogin) and login.known_hosts is None and login.host_key is None:
         login = replace_values(login, known_hosts=stored.options.get("known_hosts"))
     first = parse_remote_url(places[0][0])
@@ -162,29 +157,31 @@ def rotate_login(
             "Add one of that kind under another name, and give it to the repositories.",
         )
     _all_open(name, _tried(context, places, auth_of(login, context.secrets)))
+    sealed = replace_values(sealed, expires_on=expires_on)
+    _replace(context, name, stored, sealed, keep=keep, actor=actor)
+
+
+def renew_deploy_key(context: Context, name: str, *, keep: timedelta, actor: str) -> None:
+    """Make another ssh key in the place of a stored one. Its host does not know it yet: until it
+    does the one before is used, for so long at most.
+
+    Raises NotFound CRED022, Conflict CRED027 where it is no ssh key, CRED028 where the key lies in
+    another store.
+    """
     with context.database.transaction() as connection:
-        now = lock_credential(connection, name)
-        if now != stored:
-            raise Conflict(
-                "CRED027", f"somebody else changed the credential {name!r}", "Look, and try again."
-            )
-        same_user = sealed.username == stored.username
-        rotated = replace_values(
-            sealed,
-            options={**stored.options, **sealed.options},
-            previous=stored.ciphertext if same_user and keep else None,
-            previous_until=datetime.now(UTC) + keep if same_user and keep else None,
-            expires_on=expires_on,
+        stored = _get(connection, name)
+        url = parse_remote_url(_places(connection, name, stored)[0][0])
+    _refuse_elsewhere(name, stored)
+    if stored.kind is not CredentialKind.SSH_KEY:
+        raise Conflict(
+            "CRED027",
+            f"the credential {name!r} is of the kind {stored.kind}, not {CredentialKind.SSH_KEY}",
+            f"Give it another secret: windlass credential rotate {name}",
         )
-        put_credential(connection, name, rotated)
-        audited(
-            connection,
-            actor,
-            Action.CREDENTIAL_ROTATED,
-            f"credential/{name}",
-            kind=sealed.kind,
-            kept_h=keep.total_seconds() / 3600,
-        )
+    pinned = str(stored.options["known_hosts"])
+    key = KeyLogin(new_private_key().private, known_hosts=pinned)
+    login = settled(key, url, context.boundary, context.secrets)
+    _replace(context, name, stored, seal(context.keyring, login, url), keep=keep, actor=actor)
 
 
 def forget_login(context: Context, name: str, *, actor: str) -> None:
@@ -247,6 +244,50 @@ def _keep(
         action = Action.CREDENTIAL_CHANGED if known else Action.CREDENTIAL_ADDED
         audited(
             connection, actor, action, f"credential/{name}", kind=sealed.kind, host=options["host"]
+        )
+
+
+def _refuse_elsewhere(name: str, stored: StoredCredential) -> None:
+    if stored.lies_in is not None:
+        raise Conflict(
+            "CRED028",
+            f"the secret of {name!r} lies in {stored.lies_in.store}, and is rotated there",
+            "Nothing is to be done here: it is read again within a minute, and at once where the "
+            "Git host refuses it.",
+        )
+
+
+def _replace(
+    context: Context,
+    name: str,
+    stored: StoredCredential,
+    sealed: StoredCredential,
+    *,
+    keep: timedelta,
+    actor: str,
+) -> None:
+    """Put another secret in the place of one that is as it was read; that stays for so long."""
+    with context.database.transaction() as connection:
+        now = lock_credential(connection, name)
+        if now != stored:
+            raise Conflict(
+                "CRED027", f"somebody else changed the credential {name!r}", "Look, and try again."
+            )
+        same_user = sealed.username == stored.username
+        rotated = replace_values(
+            sealed,
+            options={**stored.options, **sealed.options},
+            previous=stored.ciphertext if same_user and keep else None,
+            previous_until=datetime.now(UTC) + keep if same_user and keep else None,
+        )
+        put_credential(connection, name, rotated)
+        audited(
+            connection,
+            actor,
+            Action.CREDENTIAL_ROTATED,
+            f"credential/{name}",
+            kind=sealed.kind,
+            kept_h=keep.total_seconds() / 3600,
         )
 
 

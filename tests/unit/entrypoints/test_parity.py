@@ -21,6 +21,7 @@ PAIRS = {
     "POST /api/v1/credentials/deploy-keys": "credential deploy-key",
     "POST /api/v1/credentials/{name}/test": "credential test",
     "POST /api/v1/credentials/{name}/rotate": "credential rotate",
+    "POST /api/v1/credentials/{name}/renew-key": "credential renew-key",
     "DELETE /api/v1/credentials/{name}": "credential remove",
     "POST /api/v1/keys/rotate": "key rotate",
     f"POST {REPOSITORY}/connection": "credential publish",

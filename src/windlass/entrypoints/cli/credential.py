@@ -250,6 +250,33 @@ def deploy_key(
     )
 
 
+@app.command("renew-key", epilog="Example: windlass credential renew-key team-dags")
+def renew_key(
+    name: Name,
+    keep_old: Annotated[
+        int, typer.Option(min=1, max=720, help="Hours in which the old key is used yet.")
+    ] = 168,
+    output: Output = "text",
+) -> None:
+    """Make another ssh key under the name, and show its public half.
+
+    The old one is used until the host takes the new one, for --keep-old hours at most.
+    """
+    from windlass.entrypoints.cli.client import Client
+
+    path = f"{_ROOT}/{quote(name, safe='')}/renew-key"
+    made = Client().post(path, {"keep_old_h": keep_old})
+    if output == "json":
+        print_json(made)
+        return
+    say(made["public_key"])
+    say(
+        f"Add this line beside the old one, which may go once it is there. It is used for "
+        f"{keep_old} hours more.",
+        err=True,
+    )
+
+
 @app.command(epilog="Example: windlass credential publish team-dags --username admin < password")
 def publish(
     repository: Annotated[

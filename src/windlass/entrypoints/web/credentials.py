@@ -20,6 +20,7 @@ from windlass.engine.stored_logins import (
     keep_login,
     keep_reference,
     make_deploy_key,
+    renew_deploy_key,
     rotate_login,
     try_login,
 )
@@ -68,6 +69,12 @@ class DeployKeyIn(Request):
     url: Line
     known_hosts: str | None = Field(None, max_length=65536)
     host_key: Line | None = None
+
+
+class RenewalIn(Request):
+    """How long the key before is used where the host does not know the new one."""
+
+    keep_old_h: Annotated[int, Field(ge=1, le=720)] = 168
 
 
 class RotationIn(Request):
@@ -234,6 +241,12 @@ def credentials_router(context: Context, token: str) -> APIRouter:
             actor=actor,
             expires_on=given.expires_on,
         )
+        return shown(name)
+
+    @router.post("/{name}/renew-key")
+    def renew(name: Name, given: RenewalIn, actor: Actor) -> CredentialOut:
+        """Make another ssh key in the place of a stored one; its public half is for the host."""
+        renew_deploy_key(context, name, keep=timedelta(hours=given.keep_old_h), actor=actor)
         return shown(name)
 
     @router.delete("/{name}")

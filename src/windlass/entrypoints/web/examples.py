@@ -37,6 +37,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "ApprovalIn": {"reason": "reviewed", "plan": "5d1e0c2a77b1"},
     "PlanIn": {"base": "#42", "head": "9ab77e0"},
     "RotationIn": {"auth": {"token": "its successor"}, "keep_old_h": 24},
+    "RenewalIn": {"keep_old_h": 168},
     "TestIn": {"url": "https://git.example/team/dags"},
     "DeployKeyIn": {"name": "git-example", "url": "git@git.example:team/dags"},
     "ConnectionIn": {"known_hosts_file": "/etc/ssh/ssh_known_hosts"},
