@@ -2,6 +2,7 @@
 to: every file of tests/cases/pipelines is imported and stored, and those of tests/cases/runs run to
 their end in 3.3, moving rows between a real PostgreSQL, a web server and an S3 (moto)."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import asyncssh
 import psycopg
 import pytest
 
@@ -46,6 +48,7 @@ CREATE TABLE analytics.both (id int, city text);
 CREATE TABLE analytics.heard (id int, city text);
 CREATE TABLE analytics.cities (city text); CREATE TABLE analytics.checked (id int);
 """
+RATES = "day,rate\n1,2.5\n"
 HEARD = [{"id": 1, "city": "Trier"}, {"id": 2, "city": 'O\'Hara \\ "x" <b>'}]
 FETCHED = [{"id": 1, "city": "Trier"}, {"id": 2, "city": 'O\'Hara \\ "x"'}]
 
@@ -151,6 +154,43 @@ def kafka() -> Iterator["subprocess.Popen[str]"]:
         process.communicate()
 
 
+class Anybody(asyncssh.SSHServer):
+    """Lets everybody in who has the password."""
+
+    def password_auth_supported(self) -> bool:
+        return True
+
+    def validate_password(self, username: str, password: str) -> bool:
+        return (username, password) == ("ann", "x")
+
+
+@contextmanager
+def sftp(folder: Path) -> Iterator[int]:
+    """An SFTP server of a folder; its port."""
+    for name in ("in", "out"):
+        (folder / name).mkdir(parents=True)
+    (folder / "in" / "rates.csv").write_text(RATES)
+    loop = asyncio.new_event_loop()
+    listening = asyncssh.listen(
+        "127.0.0.1",
+        0,
+        server_factory=Anybody,
+        server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")],
+        sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(folder).encode()),
+    )
+    server = loop.run_until_complete(listening)
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield server.get_port()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        server.close()
+        loop.run_until_complete(server.wait_closed())
+        loop.close()
+
+
 def line_of(broker: "subprocess.Popen[str]", topic: str = "") -> str:
     """Its next line, after it was asked for a topic."""
     assert broker.stdin is not None
@@ -179,11 +219,14 @@ def ran(session_folder: Path) -> Iterator[tuple[dict[str, Any], psycopg.Connecti
             api() as port,
             s3() as client,
             kafka() as broker,
+            sftp(room / "files") as files_port,
             psycopg.connect(url, autocommit=True) as database,
         ):
             database.execute(TABLES)
             client.put_object(Bucket="lake", Key="incoming/one.csv", Body=b"one")
             known = connections(url, port, client.meta.endpoint_url, line_of(broker))
+            files = {"conn_type": "sftp", "host": "127.0.0.1", "port": files_port, "login": "ann"}
+            known["AIRFLOW_CONN_FILES"] = json.dumps({**files, "password": "x"})
             answer = answer_of("running_pipelines.py", "3", out, room / "airflow", **known)
             yield answer, database, client, broker
     finally:
@@ -267,6 +310,7 @@ def test_every_pipeline_runs_to_success(ran: Any) -> None:
         "postgres_to_postgres": ("success", {"wait": good, "copy": good}),
         "postgres_to_s3": ("success", {"unload": good}),
         "s3_to_s3": ("success", {"arrived": good, "copy": good}),
+        "sftp_and_s3": ("success", {"fetch": good, "give": good}),
         "shell": ("success", {"greet": good, "each": good * 2, "skipped": ["skipped"]}),
         "sql_and_check": ("success", {"fill": good, "check": good}),
         "sql_mapped": ("success", {"cities": good, "note": good * 2}),
@@ -295,6 +339,11 @@ def test_messages_of_kafka_went_to_postgres_and_s3(ran: Any) -> None:
 def test_rows_of_postgres_and_of_the_web_became_messages_of_kafka(ran: Any) -> None:
     assert json.loads(line_of(ran[3], "returned")) == [{"id": 9, "city": "Berlin"}]
     assert json.loads(line_of(ran[3], "fetched")) == FETCHED
+
+
+def test_a_file_went_from_sftp_to_s3_and_back(ran: Any, session_folder: Path) -> None:
+    assert body(ran[2], "rates.csv") == RATES
+    assert (session_folder / "runs" / "files" / "out" / "rates.csv").read_text() == RATES
 
 
 def test_rows_went_from_postgres_to_s3(ran: Any) -> None:

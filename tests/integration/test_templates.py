@@ -256,6 +256,14 @@ def test_a_name_that_cannot_be_rewritten_is_told(folder: Path) -> None:
     assert run(folder, "template", "upgrade", "job").stderr.startswith("CMP007 pipelines/a.yaml:5 ")
 
 
+def test_pipelines_at_the_root_are_told_from_templates(folder: Path) -> None:
+    write(folder, "top.yaml", pipeline("top", "job@1.0.0"))
+    ended = run(folder, "compile", "--pipelines", ".")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert sorted(path.name for path in folder.rglob("*.py")) == ["a.py", "b.py", "c.py", "top.py"]
+
+
 def test_one_file_and_the_schema_know_the_templates(folder: Path) -> None:
     (folder / "pipelines/a.py").unlink()
     schema = json.loads(run(folder, "compile", "--schema").stdout)

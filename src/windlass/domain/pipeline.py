@@ -7,6 +7,7 @@ from typing import Any
 
 from windlass.domain.digest import digest_json
 from windlass.domain.signature import Called
+from windlass.domain.template import is_template_path
 
 DEFAULT_OPERATORS = ("airflow.providers.", "airflow.operators.", "airflow.sensors.")
 """Where the class of an `operator` step may come from, unless an environment says otherwise."""
@@ -196,13 +197,15 @@ class Compiled:
 
 
 def is_pipeline_path(path: str, folders: tuple[str, ...] = DEFAULT_FOLDERS) -> bool:
-    """Whether a file may hold a pipeline, by its path below the DAG root.
+    """Whether a file may hold a pipeline, by its path below the DAG root; no template does.
 
     >>> is_pipeline_path("pipelines/a/b.yaml"), is_pipeline_path("x.yaml")
     (True, False)
     """
-    return path.endswith(SUFFIXES) and any(
-        folder == "." or path.startswith(f"{folder}/") for folder in folders
+    return (
+        path.endswith(SUFFIXES)
+        and any(folder == "." or path.startswith(f"{folder}/") for folder in folders)
+        and not is_template_path(path)
     )
 
 

@@ -9,7 +9,7 @@ from windlass.compiler.pipelines.calls import SignatureOf
 from windlass.compiler.pipelines.compile import compile_pipeline
 from windlass.compiler.pipelines.tree import Compile, CompiledTree, compile_tree, source_in, unknown
 from windlass.domain.errors import Invalid
-from windlass.domain.pipeline import SUFFIXES, Bindings, is_pipeline_path, output_path
+from windlass.domain.pipeline import Bindings, is_pipeline_path, output_path
 from windlass.domain.template import NO_TEMPLATES, Templates
 
 
@@ -61,8 +61,9 @@ def pipelines_in(root: Path, folders: tuple[str, ...]) -> Iterator[str]:
         )
     for folder in folders:
         for place in (root / folder).rglob("*"):
-            if place.suffix in SUFFIXES and place.is_file() and not place.is_symlink():
-                yield place.relative_to(root).as_posix()
+            path = place.relative_to(root).as_posix()
+            if is_pipeline_path(path, folders) and place.is_file() and not place.is_symlink():
+                yield path
 
 
 def compare(tree: CompiledTree, root: Path, out: Path, folders: tuple[str, ...]) -> Differences:
