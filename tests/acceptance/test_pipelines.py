@@ -225,8 +225,10 @@ def ran(session_folder: Path) -> Iterator[tuple[dict[str, Any], psycopg.Connecti
             database.execute(TABLES)
             client.put_object(Bucket="lake", Key="incoming/one.csv", Body=b"one")
             known = connections(url, port, client.meta.endpoint_url, line_of(broker))
-            files = {"conn_type": "sftp", "host": "127.0.0.1", "port": files_port, "login": "ann"}
-            known["AIRFLOW_CONN_FILES"] = json.dumps({**files, "password": "x"})
+            files: dict[str, Any] = {"conn_type": "sftp", "host": "127.0.0.1", "login": "ann"}
+            files["port"] = files_port
+            files |= {"password": "x", "extra": {"no_host_key_check": True}}
+            known["AIRFLOW_CONN_FILES"] = json.dumps(files)
             answer = answer_of("running_pipelines.py", "3", out, room / "airflow", **known)
             yield answer, database, client, broker
     finally:
