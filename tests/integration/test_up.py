@@ -236,10 +236,13 @@ def test_a_home_that_others_may_write_is_refused(room: Path) -> None:
 
 
 def test_up_holds_no_memory_for_what_only_its_children_do() -> None:
-    script = "import sys, windlass.entrypoints.running; print(*sys.modules)"
+    script = (
+        "from windlass.entrypoints.cli.operate import import_lean; import_lean('structlog');"
+        "import sys, windlass.entrypoints.running; print(*sys.modules)"
+    )
 
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
 
-    assert {"windlass.engine", "sqlalchemy", "psycopg", "fastapi"} & {
+    assert {"windlass.engine", "sqlalchemy", "psycopg", "fastapi", "rich"} & {
         *found.stdout.decode().split()
     } == set()
