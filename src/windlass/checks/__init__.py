@@ -4,5 +4,5 @@ They run in killable child processes (`sandbox.checker`), under the interpreter 
 so nothing here may import more than `windlass.domain`.
 """
 
-CHECKS_VERSION = 14
+CHECKS_VERSION = 15
 """Raised whenever a check could judge the same file differently: remembered verdicts then lapse."""

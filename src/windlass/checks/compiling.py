@@ -56,11 +56,13 @@ def _blocks(module: Module) -> int:
 
 def _has_twins(module: Module) -> bool:
     """Whether a keyword is given twice, or two arguments of a function have one name."""
-    calls: list[ast.Call | ast.ClassDef] = [*module.all(ast.Call), *module.all(ast.ClassDef)]
-    for call in calls:
-        names = [one.arg for one in call.keywords if one.arg]
-        if len(set(names)) < len(names):
-            return True
+    given_to = [call.keywords for call in module.all(ast.Call)]
+    given_to += [made.keywords for made in module.all(ast.ClassDef)]
+    for keywords in given_to:
+        if len(keywords) > 1:
+            names = [one.arg for one in keywords if one.arg]
+            if len(set(names)) < len(names):
+                return True
     for given in module.all(ast.arguments):
         every = [*given.posonlyargs, *given.args, *given.kwonlyargs]
         every += [one for one in (given.vararg, given.kwarg) if one is not None]

@@ -144,6 +144,34 @@ HARD_EXIT = Danger(
     MEDIUM,
     code="DNG015",
 )
+SETS_VARIABLE = Danger(
+    "changes a variable of Airflow at every import",
+    "Do it in a task, or once by hand.",
+    MEDIUM,
+    None,
+    code="DNG016",
+)
+RUNS_FILE = Danger(
+    "runs a file as Python that need not be one of this repository",
+    "Import it by its name: the DAG root is where Python looks for modules.",
+    MEDIUM,
+    None,
+    code="DNG002",
+)
+ASKS = Danger(
+    "waits for somebody at a keyboard",
+    "Take a value from a variable, or from the parameters of a run.",
+    HIGH,
+    None,
+    code="DNG019",
+)
+DEBUGS = Danger(
+    "stops until somebody at a keyboard goes on",
+    "Take it away when you have found what you looked for.",
+    HIGH,
+    MEDIUM,
+    code="DNG019",
+)
 VARIABLE = Danger(
     "asks Airflow for a value at every import",
     'Use it where it is needed: "{{ var.value.name }}" in a template, or Variable.get in a task.',
@@ -253,6 +281,20 @@ CALLS: dict[str, Danger] = {
     **_under(VARIABLE, "airflow.hooks.base", "BaseHook.get_connection"),
     **_under(VARIABLE, "airflow.hooks.base_hook", "BaseHook.get_connection"),
     **_under(VARIABLE, "airflow.sdk.bases.hook", "BaseHook.get_connection"),
+    **_under(SETS_VARIABLE, "airflow.models", "Variable.set Variable.delete Variable.update"),
+    **_under(SETS_VARIABLE, "airflow.models.variable", "Variable.set Variable.delete"),
+    **_under(SETS_VARIABLE, "airflow.sdk", "Variable.set Variable.delete"),
+    **_under(ASKS, "", "input"),
+    **_under(ASKS, "getpass", "getpass"),
+    **_under(RUNS_FILE, "importlib.util", "spec_from_file_location"),
+    **_under(RUNS_FILE, "importlib.machinery", "SourceFileLoader SourcelessFileLoader"),
+    **_under(DEBUGS, "", "breakpoint"),
+    **_under(DEBUGS, "pdb", "set_trace"),
+    **_under(DEBUGS, "ipdb", "set_trace"),
+    **_under(SOCKET, "http.server", "HTTPServer ThreadingHTTPServer"),
+    **_under(SOCKET, "socketserver", "TCPServer UDPServer ThreadingTCPServer"),
+    **_under(SOCKET, "xmlrpc.server", "SimpleXMLRPCServer"),
+    **_under(INTERPRETER, "os", "environ.clear"),
     **_under(SLEEPS, "time", "sleep"),
 }
 """Dotted name of a function → what it does."""
@@ -284,7 +326,10 @@ CLIENTS = frozenset(
 
 DATABASE_NAMES = frozenset(
     {
-        *(f"airflow.settings.{name}" for name in ("Session", "engine", "configure_orm")),
+        *(
+            f"airflow.settings.{name}"
+            for name in ("Session", "engine", "configure_orm", "SQL_ALCHEMY_CONN")
+        ),
         *(f"airflow.utils.session.{name}" for name in ("create_session", "provide_session")),
         *(f"airflow.utils.db.{name}" for name in ("create_session", "provide_session")),
         *(f"airflow.utils.db.{name}" for name in ("resetdb", "initdb", "merge_conn", "upgradedb")),
@@ -292,7 +337,15 @@ DATABASE_NAMES = frozenset(
 )
 """What gives a session of Airflow's own database, however it is used."""
 
-WARY = frozenset(CALLS) | DATABASE_NAMES
+_FORMATS = "csv json excel html xml parquet table feather orc"
+READS = frozenset(f"{p}.read_{f}" for p in ("pandas", "polars") for f in _FORMATS.split())
+"""What reads a file, or an address if it is given one."""
+QUERIES_BY_TABLE = frozenset(
+    {*(f"pandas.read_{name}" for name in ("sql", "sql_query", "sql_table", "gbq"))}
+)
+"""What reads from a database."""
+
+WARY = frozenset(CALLS) | DATABASE_NAMES | READS | QUERIES_BY_TABLE
 """All that `naming` must not lose sight of."""
 
 LAST_PARTS = frozenset(name.rpartition(".")[2] for name in WARY)

@@ -37,6 +37,7 @@ DECODING = frozenset(
     {*_DECODERS, "codecs.decode", "zlib.decompress", "bz2.decompress", "lzma.decompress"}
 )
 """Functions that turn unreadable text into readable text."""
+_PATHS = frozenset({"pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath", "os.path.join"})
 _CODECS = frozenset({"rot13", "rot_13", "hex", "hex_codec", "base64", "base64_codec"})
 _TEXT_CODECS = frozenset({"utf8", "utf-8", "ascii", "latin1", "latin-1", "unicode_escape"})
 _WIDE = re.compile(r"\d{4}|\*|\{[^{}]*\{")  # a width in a format may make any length
@@ -90,6 +91,8 @@ class Folder:
         left, right = self.value(node.left, depth), self._operand(node.right, depth)
         if isinstance(node.op, ast.Mod) and isinstance(left, str) and right is not None:
             return None if _WIDE.search(left) else left % right
+        if isinstance(node.op, ast.Div) and isinstance(left, str) and isinstance(right, str):
+            return _path([left, right])
         if isinstance(left, int) and isinstance(right, int):
             return _arithmetic(node.op, left, right)
         return None
@@ -176,10 +179,14 @@ class Folder:
             if isinstance(owner, _TEXTS):
                 return self._method(owner, function.attr, node, depth)
         name = self._resolve(function)
+        if name == "pathlib.Path.home":
+            return "~"
         arguments = [self.value(one, depth) for one in node.args]
         if not name or not arguments or None in arguments:
             return self._mapped(node, name, depth)
         first: Any = arguments[0]
+        if name in _PATHS:
+            return _path(arguments)
         if name == "codecs.decode":
             return _decode(first, str(arguments[1])) if len(arguments) > 1 else None
         return _built(name, first)
@@ -215,12 +222,22 @@ class Folder:
     }
 
 
+def _path(parts: list[Any]) -> str | None:
+    """A path of some parts, of which a later one may begin anew."""
+    if not all(isinstance(part, str) for part in parts):
+        return None
+    start = max((at for at, part in enumerate(parts) if part.startswith("/")), default=0)
+    return "/".join([part.rstrip("/") if len(part) > 1 else part for part in parts[start:]])
+
+
 def _built(name: str, first: Any) -> Value | None:
     """What a function makes of one value."""
     if name in _DECODERS:
         return _DECODERS[name](first)
     if name == "chr":
         return chr(first)
+    if name == "os.path.expanduser":
+        return str(first)
     if name in ("bytes", "bytearray") and isinstance(first, list):
         return bytes(first)
     if name == "str":
@@ -240,6 +257,10 @@ def _changed(owner: str, name: str, arguments: list[Any]) -> Value | None:
     if name == "replace":
         old, new = arguments
         return owner.replace(old, new) if len(owner) * len(new) <= MAX_LENGTH * 10 else None
+    if name == "split":
+        return list(owner.split(*arguments))
+    if name == "joinpath":
+        return _path([owner, *arguments])
     if name == "encode":
         return owner.encode("utf-8", "replace")
     if name in ("lower", "upper", "strip", "swapcase", "title"):

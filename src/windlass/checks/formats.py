@@ -126,6 +126,8 @@ def find_formats(text: str) -> Iterator[tuple[str, int, str]]:
         for found in form.pattern.finditer(text):
             if not _EXAMPLE.search(found[0]):  # the makers' own examples
                 yield form.name, found.start(), found[0]
+    if text.startswith("PuTTY-User-Key-File-") and "\nPrivate-Lines:" in text:
+        yield "a private key", 0, text[:40]
     if "PRIVATE KEY" in text:
         for found in PRIVATE_KEY.finditer(text):
             yield "a private key", found.start(), found[0]

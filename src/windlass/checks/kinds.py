@@ -28,13 +28,15 @@ PROSE = frozenset({".md", ".rst", ".txt", ".html", ".htm"})
 """Suffixes of texts for people."""
 _DATA = frozenset({".yaml", ".yml", ".json", ".env", ".sh", ".bash", ".cfg", ".ini", ".toml"})
 _DATA |= {".conf", ".properties", ".tf", ".tfvars", ".pem", ".key", ".j2", ".tpl", ".sql", ".hql"}
+_DATA |= {".ppk", ".tfstate", ".cnf", ".p8", ".ovpn", ".asc"}
 _DATA |= {".xml", ".jinja", ".jinja2", ".mk", ".npmrc", ".pypirc", ".pgpass", ".dockerconfigjson"}
 PROGRAMS = frozenset({".ipynb", ".js", ".ts", ".r", ".scala", ".java", ".go", ".rb", ".groovy"})
 """Suffixes of programs that are not Python files: only what is in quotes is a value there."""
 PROGRAMS |= {".ps1", ".bat", ".cmd", ".php", ".pl", ".kt"}
 _NAMES = (
     *(".env", "dockerfile", "makefile", "jenkinsfile", ".netrc", ".npmrc", ".pypirc", ".pgpass"),
-    *(".dockerconfigjson", ".dockercfg", ".s3cfg", ".boto"),
+    *(".dockerconfigjson", ".dockercfg", ".s3cfg", ".boto", ".git-credentials", ".my.cnf"),
+    *("id_rsa", "id_ed25519", "id_ecdsa", "id_dsa", "kubeconfig", ".htpasswd"),
 )
 
 
@@ -108,6 +110,8 @@ def _forbidden(path: PurePosixPath) -> str | None:
         return _BYTECODE
     if _SHARED_OBJECT.search(name):
         return _NATIVE
+    if name == "entry_points.txt" and folders and folders[-1].endswith((".dist-info", ".egg-info")):
+        return "registers plugins, which Airflow finds and loads wherever Python looks for modules"
     module = folders[-1] if name == "__init__.py" and folders else name.removesuffix(".py")
     if name.endswith(".py") and module in _AT_START_MODULES:
         return _AT_START

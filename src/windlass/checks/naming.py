@@ -11,7 +11,7 @@ from windlass.checks.folding import Folder
 from windlass.checks.module import Module
 
 _MAX_DEPTH = 30
-_NAMING = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
+_NAMING = (ast.Name, ast.Attribute, ast.Call, ast.Subscript, ast.NamedExpr, ast.IfExp, ast.BoolOp)
 _TEXTUAL = (ast.Constant, ast.JoinedStr)
 _TEXTS = (str, bytes)
 _BY_NAME = frozenset({"__import__", "importlib.import_module", "importlib.__import__"})
@@ -38,9 +38,11 @@ class Names:
 
     def __init__(self, module: Module) -> None:
         self._module = proxy(module)  # which has this: a circle would outlive both
+        self._attributes: dict[str, Meaning] | None = None
         self._stars: list[str] = []
         self._bound: dict[str, Meaning] = {}
         self._defined = {f.name for f in module.all(ast.FunctionDef)}
+        self._holders = {"self", "cls", *(one.name for one in module.all(ast.ClassDef))}
         self._bind_imports()
         self.folder = Folder(self._texts, partial(Names.name_of, proxy(self)))
         for _ in range(2):  # an alias of an alias
@@ -125,7 +127,46 @@ class Names:
                 return self._called(node, depth + 1)
             case ast.Subscript():
                 return self._item(node, depth + 1)
+            case ast.NamedExpr() | ast.IfExp() | ast.BoolOp():
+                return self._either(node, depth + 1)
         return None
+
+    def _either(self, node: ast.NamedExpr | ast.IfExp | ast.BoolOp, depth: int) -> Meaning | None:
+        """What one of some expressions stands for: the one to be wary of."""
+        nodes = [node.value] if isinstance(node, ast.NamedExpr) else choices(node)
+        found = [one for node in nodes if (one := self.meaning(node, depth)) is not None]
+        return next(filter(self._is_wary, found), found[0] if found else None)
+
+    @property
+    def attributes(self) -> dict[str, Meaning]:
+        """Names of attributes that the file gives something to be wary of: `self.run = os.system`,
+        and `run = os.system` in the body of a class."""
+        if self._attributes is None:
+            self._attributes = {}  # while it is being filled, too
+            for name, value in self._given_attributes():
+                meaning = self.meaning(value)
+                if meaning is not None and self._is_wary(meaning):
+                    self._attributes[name] = meaning
+        return self._attributes
+
+    def _given_attributes(self) -> list[tuple[str, ast.expr]]:
+        given = [
+            (one.attr, assign.value)
+            for assign in self._module.all(ast.Assign)
+            for one in assign.targets
+            if isinstance(one, ast.Attribute)
+        ]
+        for holder in self._module.all(ast.ClassDef):
+            for statement in holder.body:
+                if isinstance(statement, ast.Assign):
+                    names = [one.id for one in statement.targets if isinstance(one, ast.Name)]
+                    given += [(name, statement.value) for name in names]
+        return [one for one in given if isinstance(one[1], ast.Name | ast.Attribute)]
+
+    def is_given(self, node: ast.expr) -> bool:
+        """Whether the file gives a builtin's name to something else."""
+        name = node.id if isinstance(node, ast.Name) else ""
+        return name in self._defined or any(name == other for other, _ in self._assigned)
 
     def _unbound(self, name: str) -> Meaning | None:
         for module in self._stars:
@@ -138,6 +179,8 @@ class Names:
             return None
         if owner.name in ("builtins", "__builtins__"):
             return Meaning(attr, hidden=True)
+        if owner.name in self._holders and attr in self.attributes:
+            return self.attributes[attr]
         return Meaning(f"{owner.name}.{attr}", owner.hidden)
 
     def _called(self, node: ast.Call, depth: int) -> Meaning | None:
@@ -231,6 +274,11 @@ class Names:
         for name, _ in self._assigned:
             counts[name] = counts.get(name, 0) + 1
         return {name: value for name, value in self._assigned if counts[name] == 1}
+
+
+def choices(node: ast.BoolOp | ast.IfExp) -> list[ast.expr]:
+    """What an expression may come to."""
+    return node.values if isinstance(node, ast.BoolOp) else [node.body, node.orelse]
 
 
 def _is_textual(node: ast.expr) -> bool:

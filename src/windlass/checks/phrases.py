@@ -24,32 +24,60 @@ _READ_BY_SHELL = re.compile(
     r"\b(?:cat|less|head|tail|cp|scp|base64|grep|curl)\b[^\n|;]{0,200}"
     r"(?:airflow\.cfg|\.aws/credentials|\.ssh/id_[a-z0-9]{2,12}|/etc/passwd)\b"
 )
-_SHELL = (
-    (re.compile(r"/dev/(?:tcp|udp)/"), "opens a connection that gives a shell to whoever answers"),
-    (re.compile(r"\bnc(?:at)?\b[^\n|;]{0,80}\s-(?:e|c)\b"), "gives a shell to whoever answers"),
-    (
-        re.compile(r"\brm\s{1,9}(?:-{1,2}[\w-]{1,20}\s{1,9}){1,4}/(?:\s|\*|$)"),
-        "deletes all",
-    ),
-    (re.compile(r":\(\)\s{0,9}\{\s{0,9}:\s{0,9}\|\s{0,9}:"), "starts processes without end"),
-    (
-        re.compile(r"\bbase64\s+(?:-d|-D|--decode)\b[^\n]{0,200}\|\s{0,9}(?:ba|z|da)?sh\b"),
-        "runs a script that nobody can read before",
-    ),
-    (re.compile(r"\bmkfs(?:\.\w{1,10})?\s[^\n|;]{0,80}/dev/"), "formats a disk"),
-    (re.compile(r"\bdd\b[^\n|;]{0,200}\bof=/dev/(?!null|std|tty|shm)"), "overwrites a disk"),
-    (
-        re.compile(
-            r"\b(?:env|printenv)\s{0,9}\|\s{0,9}(?:base64[^\n|]{0,40}\|\s{0,9})?(?:curl|wget|nc|ncat)\b"
+_SOMEBODY = "gives a shell to whoever answers"
+_SENDS_ALL = "sends the whole environment, with the connections in it, to somebody"
+# What a text has to hold, what it looks like, and what that does.
+_SHELL = tuple(
+    (need, re.compile(pattern), does)
+    for need, pattern, does in (
+        ("/dev/", r"/dev/(?:tcp|udp)/", "opens a connection that gives a shell to whoever answers"),
+        ("nc", r"\bnc(?:at)?\b[^\n|;]{0,80}\s-(?:e|c)\b", _SOMEBODY),
+        ("rm ", r"\brm\s{1,9}(?:-{1,2}[\w-]{1,20}\s{1,9}){1,4}/(?:\s|\*|$)", "deletes all"),
+        (":()", r":\(\)\s{0,9}\{\s{0,9}:\s{0,9}\|\s{0,9}:", "starts processes without end"),
+        (
+            "base64",
+            r"\bbase64\s+(?:-d|-D|--decode)\b[^\n]{0,200}\|\s{0,9}(?:ba|z|da)?sh\b",
+            "runs a script that nobody can read before",
         ),
-        "sends the whole environment, with the connections in it, to somebody",
-    ),
-    (re.compile(r"\bairflow\s{1,9}db\s{1,9}reset\b"), "empties Airflow's own database"),
+        ("mkfs", r"\bmkfs(?:\.\w{1,10})?\s[^\n|;]{0,80}/dev/", "formats a disk"),
+        ("of=/dev", r"\bdd\b[^\n|;]{0,200}\bof=/dev/(?!null|std|tty|shm)", "overwrites a disk"),
+        (
+            "env",
+            r"\b(?:env|printenv)\s{0,9}\|\s{0,9}(?:base64[^\n|]{0,40}\|\s{0,9})?"
+            r"(?:curl|wget|nc|ncat)\b",
+            _SENDS_ALL,
+        ),
+        ("env", r"\b(?:curl|wget)\b[^\n]{0,200}(?:\$\(|`)\s{0,9}(?:env|printenv)\b", _SENDS_ALL),
+        ("airflow", r"\bairflow\s{1,9}db\s{1,9}reset\b", "empties Airflow's own database"),
+        (
+            "rm ",
+            r"\brm\s{1,9}(?:-{1,2}[\w-]{1,20}\s{1,9}){1,4}[\"']?"
+            r"(?:~|\$\{?HOME\}?|(?:\$\{?AIRFLOW_HOME\}?|/opt/airflow)(?:/(?:dags|plugins))?)"
+            r"/?\*?[\"']?(?:\s|;|&|$)",
+            "deletes what Airflow runs on",
+        ),
+        (
+            "/",
+            r"(?:>>?|\btee\b)[^\n|;&]{0,60}(?:\.ssh/authorized_keys|/etc/(?:sudoers|passwd|cron))",
+            "gives somebody a way in",
+        ),
+        ("sh -i", r"\|\s{0,9}(?:/bin/)?(?:ba|z|da)?sh -i\b", _SOMEBODY),
+        ("socat", r"\bsocat\b[^\n|;]{0,200}\b(?:EXEC|exec|SYSTEM|system):", _SOMEBODY),
+        ("perl", r"\bperl\s{1,9}-\w{0,4}e\b[^\n]{0,200}\bSocket\b", _SOMEBODY),
+        ("-rsocket", r"\bruby\s{1,9}-rsocket\b", _SOMEBODY),
+        ("fsockopen", r"\bfsockopen\(", _SOMEBODY),
+        ("stratum+", r"\bstratum\+(?:tcp|ssl)://", "digs for somebody's coins"),
+        ("xmrig", r"\bxmrig\b", "digs for somebody's coins"),
+    )
 )
 _EXPORTS = re.compile(r"\bairflow\s{1,9}(?:connections|variables)\s{1,9}(?:export|get|list)\b")
 _SHELL_OF_PYTHON = ("socket", "connect(", "python")
-_FETCHED = re.compile(r"\b(?:curl|wget)\b[^\n|]{0,300}\|\s{0,9}(?:sudo\s+)?(?:ba|z|da)?sh\b")
+_FETCHED = re.compile(
+    r"\b(?:curl|wget)\b[^\n|]{0,300}\|\s{0,9}(?:sudo\s+)?(?:(?:ba|z|da)?sh|python[\d.]{0,4}|perl|ruby)\b"
+    r"|\b(?:(?:ba|z|da)?sh(?:\s+-c)?|eval|source)\s{1,9}[\"']?(?:\$\(|<\(|`)\s{0,9}(?:curl|wget)\b"
+)
 _TEMPLATE = re.compile(r"\{\{[^{}]{0,300}dag_run\.conf[^{}]{0,300}\}\}")
+_TWISTED = re.compile(r"\{[{%][^{}]{0,300}__(?:globals|subclasses|builtins|mro|import)__")
 _NUMBER = re.compile(r"\|\s{0,9}(?:int|float)\b")
 _NEEDS = frozenset({"docker", ".sock", "/proc/", "shadow", "serviceaccount", "169.254", ".cfg"})
 _NEEDS |= {
@@ -64,6 +92,8 @@ _NEEDS |= {
     "/dev/",
 }
 _NEEDS |= {"nc ", "ncat", "rm -", ":()", "base64", "curl", "wget", "dag_run", "mkfs", "of=/dev"}
+_NEEDS |= {"authorized_keys", "sudoers", "sh -i", "socat", "perl -", "-rsocket", "stratum"}
+_NEEDS |= {"fsockopen", "xmrig", "__globals__", "__subclasses__", "__builtins__", "/cron"}
 _NEEDS |= {"env", "airflow ", "AIRFLOW__", "2852039166", "0x", "connect("}
 _SHELL_ARGUMENTS = frozenset({"bash_command", "command", "ssh_command", "cmd", "remote_command"})
 _SAID_ONLY = frozenset({"description", "doc", "doc_md", "doc_rst", "help", "docs", "title"})
@@ -132,8 +162,8 @@ def _check_text(module: Module, node: ast.expr, text: str) -> Iterator[Finding]:
         yield _host(module, node, text[: found.start()], found[0])
     elif found := _READ_BY_SHELL.search(text):
         yield _host(module, node, text[: found.start()], found[0].split()[-1])
-    for pattern, does in _SHELL:
-        if found := pattern.search(text):
+    for need, pattern, does in _SHELL:
+        if need in text and (found := pattern.search(text)):
             yield _finding(
                 module,
                 "DNG018",
@@ -143,6 +173,16 @@ def _check_text(module: Module, node: ast.expr, text: str) -> Iterator[Finding]:
                 f"the shell command {found[0].strip()[:40]!r} {does}",
                 "Remove it; run scripts that are in the repository or in the image.",
             )
+    if "__" in text and (found := _TWISTED.search(text)):
+        yield _finding(
+            module,
+            "DNG007",
+            Severity.HIGH,
+            node,
+            text[: found.start()],
+            "a template reaches what it does not name, and may run anything",
+            "Write what the template is to show.",
+        )
     if all(word in text for word in _SHELL_OF_PYTHON) and ("dup2" in text or "pty." in text):
         yield _finding(
             module,
@@ -179,13 +219,21 @@ def _check_call(module: Module, call: ast.Call, said: set[int]) -> Iterator[Find
     function = call.func
     name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
     if name in _OPENERS:
-        for given in call.args:
+        owner = [function.value] if isinstance(function, ast.Attribute) else []
+        for given in (*call.args, *(one for one in owner if _is_made_up(one))):
             text = module.names.folder.text(given)
             if text and id(given) not in said and (found := _FILE.search(text)):
                 yield _host(module, given, "", found[0].lstrip("/"))
     for keyword in call.keywords:
         if keyword.arg in _SHELL_ARGUMENTS:
             yield from _check_template(module, keyword.value)
+
+
+def _is_made_up(node: ast.expr) -> bool:
+    """Whether a path is put together: `Path.home() / ".netrc"`, not `Path("…")`, whose argument is
+    judged by itself."""
+    joined = node.func if isinstance(node, ast.Call) else None
+    return isinstance(node, ast.BinOp) or getattr(joined, "attr", "") == "joinpath"
 
 
 def _check_template(module: Module, value: ast.expr) -> Iterator[Finding]:

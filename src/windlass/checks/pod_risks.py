@@ -86,6 +86,10 @@ def _context_flaws(known: dict[str, Value]) -> Iterator[Flaw]:
     if rising is not None and rising.plain is True:
         message = "allowPrivilegeEscalation lets a program get more rights than it began with"
         yield Flaw("POD009", Severity.MEDIUM, rising, message, "Write false.")
+    shown = known.get("procMount")
+    if shown is not None and shown.plain == "Unmasked":
+        message = "procMount Unmasked shows the container all of its node's /proc"
+        yield Flaw("POD009", Severity.MEDIUM, shown, message, "Take it away.")
     user = known.get("runAsUser")
     if user is not None and user.plain == 0 and not isinstance(user.plain, bool):
         message = "runAsUser 0 is root"

@@ -14,7 +14,15 @@ from windlass.checks.module import Module
 from windlass.checks.pod_risks import risk_flaws
 from windlass.checks.pod_schema import TYPES
 from windlass.checks.pod_shape import Flaw, shape_flaws
-from windlass.checks.pod_values import Unreadable, Value, model_of, read_python, read_yaml
+from windlass.checks.pod_values import (
+    Expressions,
+    Unreadable,
+    Value,
+    model_of,
+    read_keywords,
+    read_python,
+    read_yaml,
+)
 from windlass.domain.finding import Finding, FindingType, Severity
 from windlass.domain.nearest import suggest
 
@@ -40,6 +48,9 @@ _OPERATOR_PARTS = {
     "full_pod_spec": "Pod",
     "pod_template_dict": "Pod",
 }
+_WORDS = (b"kubernetes", b"executor_config", b"docker")
+# Whoever has these of a machine has the machine.
+_WHOLE = frozenset({"/", "/etc", "/root", "/var/run", "/run", "/proc", "/dev"})
 _EXECUTOR_KEYS = ("pod_override", "pod_template_file")
 
 
@@ -56,9 +67,10 @@ def check_pod_file(path: str, content: bytes) -> list[Finding]:
     flaws: list[Flaw] = []
     try:
         for document in read_yaml(content.decode("utf-8", "replace")):
-            kind = document.get("kind")
-            if kind is not None and kind.plain == "Pod":
-                flaws += _template_flaws(path, document)
+            for one in (document, *_items(document)):
+                kind = one.get("kind")
+                if kind is not None and kind.plain == "Pod":
+                    flaws += _template_flaws(path, one)
     except Unreadable as error:
         if b"{{" in content or b"{%" in content:
             return []  # a template of a template: only rendering it would tell
@@ -80,12 +92,19 @@ def check_pod_file(path: str, content: bytes) -> list[Finding]:
         flaws.append(
             Flaw("POD014", Severity.LOW, at, message, "Airflow brings PyYAML: is it there?")
         )
-    return [_finding(path, flaw) for flaw in flaws]
+    return [*dict.fromkeys(_finding(path, flaw) for flaw in flaws)]  # an alias tells it again
+
+
+def _items(document: Value) -> tuple[Value, ...]:
+    """What a List of Kubernetes holds."""
+    kind, items = document.get("kind"), document.get("items")
+    is_list = kind is not None and str(kind.plain).endswith("List")
+    return items.items if is_list and items is not None else ()
 
 
 def check_pod_code(module: Module) -> list[Finding]:
     """Judge what a DAG file says about pods, as far as it is written out."""
-    if b"kubernetes" not in module.content and b"executor_config" not in module.content:
+    if not any(word in module.content for word in _WORDS):
         return []
     names = imported_names(module)
     found = [_finding(module.path, flaw) for flaw in _code_flaws(module, names)]
@@ -137,26 +156,35 @@ def _base_flaws(spec: Value, severity: Severity) -> Iterator[Flaw]:
 
 
 def _code_flaws(module: Module, names: dict[str, str]) -> Iterator[Flaw]:
-    calls = module.all(ast.Call)
+    calls, stands_for = module.all(ast.Call), module.names.folder.expression
     models = [call for call in calls if model_of(call, names)]
     inner = {id(one) for call in models for key in call.keywords for one in _direct(key.value)}
     for call in models:
         model = model_of(call, names)
         if id(call) not in inner and model in TYPES:
-            value = read_python(call, names)
+            value = read_python(call, names, stands_for)
             yield from shape_flaws(value, model, "")
             yield from risk_flaws(value, model)
-    for call in module.all(ast.Call):
-        config = keyword(call, "executor_config")
-        if isinstance(config, ast.Name):
-            config = module.names.folder.expression(config.id)
-        if config is not None:
-            yield from _executor_flaws(config, names)
-        if last_part(dotted(call.func, names).removesuffix(".partial")).startswith("KubernetesPod"):
-            yield from _operator_flaws(call, names)
+    for call in calls:
+        yield from _call_flaws(call, names, stands_for)
     for assign in module.all(ast.Assign):
         if any(isinstance(t, ast.Name) and "executor_config" in t.id for t in assign.targets):
-            yield from _executor_flaws(assign.value, names)
+            yield from _executor_flaws(assign.value, names, stands_for)
+
+
+def _call_flaws(call: ast.Call, names: dict[str, str], stands_for: Expressions) -> Iterator[Flaw]:
+    config = keyword(call, "executor_config")
+    if isinstance(config, ast.Name):
+        config = stands_for(config.id)
+    if config is not None:
+        yield from _executor_flaws(config, names, stands_for)
+    name = dotted(call.func, names).removesuffix(".partial")
+    if last_part(name).startswith("KubernetesPod"):
+        yield from _operator_flaws(call, names, stands_for)
+    elif last_part(name) in ("DockerOperator", "DockerSwarmOperator"):
+        yield from _docker_flaws(read_keywords(call, names, stands_for)[0])
+    elif name.startswith("docker.") and last_part(name) == "Mount":
+        yield from _mount_flaws(read_keywords(call, names, stands_for)[0])
 
 
 def _direct(node: ast.expr) -> Iterator[ast.expr]:
@@ -171,8 +199,27 @@ def _direct(node: ast.expr) -> Iterator[ast.expr]:
             yield from _direct(one)
 
 
-def _executor_flaws(config: ast.expr, names: dict[str, str]) -> Iterator[Flaw]:
-    value = read_python(config, names)
+def _docker_flaws(given: dict[str, Value]) -> Iterator[Flaw]:
+    privileged = given.get("privileged")
+    if privileged is not None and privileged.plain is True:
+        message = "a privileged container may do on its machine whatever root may"
+        yield Flaw("POD009", Severity.HIGH, privileged, message, "Take it away.")
+
+
+def _mount_flaws(given: dict[str, Value]) -> Iterator[Flaw]:
+    source = given.get("source")
+    kind = given.get("type")
+    path = str(source.plain) if source is not None else ""
+    is_bound = kind is not None and kind.plain == "bind"
+    if source is not None and is_bound and path and (path.rstrip("/") or "/") in _WHOLE:
+        message = f"the container gets {path[:60]!r} of its machine"
+        yield Flaw("POD010", Severity.HIGH, source, message, "Mount the folder that it needs.")
+
+
+def _executor_flaws(
+    config: ast.expr, names: dict[str, str], stands_for: Expressions
+) -> Iterator[Flaw]:
+    value = read_python(config, names, stands_for)
     for key, part in value.entries.items():
         if key == "KubernetesExecutor":
             message = "executor_config has the key 'KubernetesExecutor', which Airflow 2 dropped"
@@ -201,8 +248,10 @@ def _executor_flaws(config: ast.expr, names: dict[str, str]) -> Iterator[Flaw]:
         yield from _base_flaws(spec, Severity.HIGH)
 
 
-def _operator_flaws(call: ast.Call, names: dict[str, str]) -> Iterator[Flaw]:
-    given = {key.arg: read_python(key.value, names) for key in call.keywords if key.arg}
+def _operator_flaws(
+    call: ast.Call, names: dict[str, str], stands_for: Expressions
+) -> Iterator[Flaw]:
+    given, _ = read_keywords(call, names, stands_for)
     for name, kind in _OPERATOR_PARTS.items():
         value = given.get(name)
         if value is None or value.model or any(item.model for item in value.items):

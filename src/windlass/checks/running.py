@@ -7,6 +7,7 @@ from windlass.checks.module import Module, Scope
 
 # What is decorated with them is called by Airflow when the task runs, not where the file calls it.
 _TASKS = frozenset({"task", "asset", "setup", "teardown"})
+_PROPERTIES = frozenset({"property", "cached_property"})
 _DOTTED = (ast.Attribute, ast.Call)
 _CALLERS = frozenset({"map", "filter", "sorted", "min", "max", "reduce", "submit", "partial"})
 
@@ -21,6 +22,7 @@ class Running:
         self._functions: dict[str, list[Scope]] = {}
         self._owners = {one.name for one in module.all(ast.ClassDef)}
         self._lambdas: dict[int, Scope] = {}
+        self._properties: set[str] = set()
         for scope in module.scopes[1:]:
             self._note(scope)
         starts = [module.top, *self._functions.get("__getattr__", ())]
@@ -67,6 +69,8 @@ class Running:
                 self._functions.setdefault(function.name, []).append(scope)
             else:
                 self._methods.setdefault(function.name, []).append(scope)
+                if any(_PROPERTIES & set(_parts(one)) for one in function.decorator_list):
+                    self._properties.add(function.name)
                 if function.name.startswith("__") or function.name == "_":
                     self._classes.setdefault(scope.owner.name, []).append(scope)
 
@@ -74,6 +78,9 @@ class Running:
         for call in scope.all(ast.Call):
             if id(call) not in self._guarded:
                 yield from self._callees(call)
+        for part in scope.all(ast.Attribute) if self._properties else ():
+            if part.attr in self._properties and id(part) not in self._guarded:
+                yield from self._made_by_now(part.attr)
         for function in scope.all(ast.FunctionDef):
             yield from self._named(function.decorator_list)
         for made in scope.all(ast.ClassDef):
@@ -85,15 +92,21 @@ class Running:
         if isinstance(function, ast.Lambda):
             yield self._lambdas[id(function)]
         elif isinstance(function, ast.Attribute):
-            # Of which object a method is, is not known: of any class that was made by then.
-            for method in self._methods.get(function.attr, ()):
-                if method.owner and method.owner.name in self._made:
-                    yield method
+            yield from self._made_by_now(function.attr)
+            if function.attr == "start":  # of a thread or process
+                yield from self._made_by_now("run")
         yield from self._named([function])
         if _last(function) in _CALLERS:
             given = [*call.args, *(keyword.value for keyword in call.keywords)]
             yield from self._named(given)
             yield from (self._lambdas[id(one)] for one in given if isinstance(one, ast.Lambda))
+
+    def _made_by_now(self, name: str) -> Iterator[Scope]:
+        """The methods of a name. Of which object one is, is not known: of any class that was made
+        by then."""
+        for method in self._methods.get(name, ()):
+            if method.owner and method.owner.name in self._made:
+                yield method
 
     def _named(self, nodes: Iterable[ast.expr]) -> Iterator[Scope]:
         for node in nodes:

@@ -14,6 +14,7 @@ from windlass.checks.formats import find_formats
 from windlass.checks.kinds import is_test
 from windlass.checks.literals import Key, Kind, is_placeholder, key_kind, literal_kind
 from windlass.checks.module import Module, Scope
+from windlass.checks.naming import choices
 from windlass.checks.phrases import only_said
 from windlass.checks.secret_texts import (
     Searcher,
@@ -41,6 +42,19 @@ _LOGINS |= {"PlainCredentials", "PlainAuthProvider", "basic_auth"}
 _DEFAULTS = frozenset({"getenv", "get", "pop"})
 _SETTERS = frozenset({"set", "putenv", "setenv", "setdefault", "add_header", "putheader"})
 _ROWS, _CHOICES = (ast.Tuple, ast.List), (ast.BoolOp, ast.IfExp)
+# What gives back the secret that it is given, or holds it as a default.
+_WRAPPERS = frozenset(
+    {"SecretStr", "SecretBytes", "quote_plus", "quote", "Field", "field", "Param"}
+)
+# Functions that take a user and a password by their place, with the place of the password.
+_PLACED = {"pymysql.connect": 2, "MySQLdb.connect": 2, "ftplib.FTP": 2, "ftplib.FTP_TLS": 2}
+_COMMANDS = frozenset({"sshpass", "curl", "mysql", "mysqldump", "mysqladmin"})
+_OPTIONS = frozenset({"--password", "--passwd", "--token", "--secret", "--api-key"})
+_LINE = re.compile(  # of YAML or of settings, in a text of several lines
+    r"(?mi)^[ \t]{0,40}(?:- )?([\w.-]{0,40}(?:password|passwd|pwd|secret|token|api_?key))[\"']?"
+    r"[ \t]{0,9}:[ \t]{1,9}[\"']?([^\s\"'{}$<>]{6,200})[\"']?[ \t]{0,9}$"
+)
+_SAID = ("passw", "pwd", "secret", "token", "apikey", "api_key")  # of what `_LINE` has one
 _NO_SECRET_OF = frozenset({"Secret", "Param", "Column", "Field", "StructField", "SchemaField"})
 
 _Found = Iterator[tuple[ast.expr | int, Secret]]
@@ -88,6 +102,8 @@ class _Reader:
         """Whether there may be anything: names of secrets stand in the code between texts too."""
         if self.searcher.has_formats or self._hints or may_hold(self.source.lower()):
             return True
+        if "FTP" in self.source or "SSHClient" in self.source:
+            return True
         names = self.module.names
         texts = "\n".join([text for _, text in (*names.made, *names.broken)])
         return may_hold(texts.lower())
@@ -106,6 +122,9 @@ class _Reader:
                 yield from self._in_defaults(arguments)
         for scope in self.module.scopes:
             yield from self._given_back(scope)
+        has_commands = any(word in self.module.names.whole for word in (*_COMMANDS, *_OPTIONS))
+        for row in self.module.all(ast.List) if has_commands else ():
+            yield from self._in_command(row)
         for compared in self.module.all(ast.Compare):
             yield from self._compared(compared)
         yield from self._in_comments()
@@ -124,6 +143,20 @@ class _Reader:
                     is_mild = secret.is_weak and id(node) in self._said
                     yield node, replace(secret, is_mild=is_mild)
 
+        for node, text in texts if self.searcher.is_useful else ():
+            found = [*_in_lines(text)] if "\n" in text and may_hold(text.lower(), _SAID) else ()
+            if found and id(node) not in self._said:
+                yield from ((node, secret) for secret in found)
+
+    def _in_command(self, row: ast.List) -> _Found:
+        """`["sshpass", "-p", "…"]`: a command as a list of its words."""
+        words = [one.value for one in row.elts if isinstance(one, ast.Constant)]
+        texts = [word for word in words if isinstance(word, str)]
+        if texts and (texts[0] in _COMMANDS or not _OPTIONS.isdisjoint(texts)):
+            for secret in self.searcher.find(" ".join(texts)):
+                if not any(secret.value in text and " " in text for text in texts):
+                    yield next(n for n in row.elts if secret.value in (self.text(n) or "")), secret
+
     @cached_property
     def _said(self) -> set[int]:
         """Texts for people: a word that everybody tries first is an example there."""
@@ -136,6 +169,8 @@ class _Reader:
             yield from self._in_keywords(call)
         if name == "setattr" and len(call.args) == 3:
             yield from self._beside(*call.args[1:])
+        if len(call.args) > 2 and name in ("connect", "FTP", "FTP_TLS"):
+            yield from self._placed(call)
         if len(call.args) != 2:
             return
         if name in _LOGINS:
@@ -156,6 +191,15 @@ class _Reader:
                 is_login = any(other.arg in _BESIDES for other in call.keywords)
                 yield from self._named(name, keyword.value, is_login=is_login)
 
+    def _placed(self, call: ast.Call) -> _Found:
+        """`pymysql.connect(host, user, "…")`, and `connect(host, 22, user, "…")` of paramiko."""
+        place = _PLACED.get(self.module.names.name_of(call.func) or "")
+        if place is None and len(call.args) > 3 and isinstance(call.args[1], ast.Constant):
+            place = 3 if type(call.args[1].value) is int else None
+        if place is not None and len(call.args) > place:
+            found = self._named("password", call.args[place])
+            yield from (one for one in found if not one[1].is_weak)
+
     def _fallback(self, key: ast.expr, value: ast.expr) -> _Found:
         """`os.getenv("DB_PASSWORD", "…")`: what is used where the variable is not set."""
         for node, secret in self._beside(key, value):
@@ -175,6 +219,9 @@ class _Reader:
             yield from self._named(name, value)
 
     def _assignments(self) -> Iterator[tuple[ast.expr, ast.expr]]:
+        for loop in self.module.all(ast.For):
+            if isinstance(loop.iter, ast.List | ast.Tuple):
+                yield from ((loop.target, one) for one in loop.iter.elts)
         for statement in self.module.all(ast.Assign):
             for target in statement.targets:
                 yield target, statement.value
@@ -192,6 +239,13 @@ class _Reader:
             yield from self._named(target.attr, value)
         elif isinstance(target, ast.Subscript):
             yield from self._beside(target.slice, value)
+        elif isinstance(target, _ROWS) and isinstance(value, ast.Call):
+            parts = self.module.names.folder.value(value)  # "user:…".split(":")
+            for one, part in zip(
+                target.elts, parts if isinstance(parts, list) else [], strict=False
+            ):
+                written: ast.expr = ast.copy_location(ast.Constant(part), value)
+                yield from self._assigned(one, written)
         elif isinstance(target, _ROWS) and isinstance(value, _ROWS):
             for one, given in zip(target.elts, value.elts, strict=False):
                 yield from self._assigned(one, given)
@@ -207,7 +261,10 @@ class _Reader:
     def _given_back(self, scope: Scope) -> _Found:
         """What a function returns that is named for a secret: `def get_password(): return "…"`."""
         function = scope.function
-        if not isinstance(function, ast.FunctionDef) or not _GETTER.match(function.name):
+        if not isinstance(function, ast.FunctionDef):
+            return
+        is_property = any(getattr(one, "id", "") == "property" for one in function.decorator_list)
+        if not is_property and not _GETTER.match(function.name):
             return
         for one in scope.all(ast.Return):
             if isinstance(one.value, ast.Constant):
@@ -224,15 +281,18 @@ class _Reader:
             yield from (one for one in found if not one[1].is_weak)
 
     def _named(self, name: str, value: ast.expr, *, is_login: bool = False) -> _Found:
-        if isinstance(value, _MADE_ELSEWHERE):
+        if isinstance(value, _MADE_ELSEWHERE) and not isinstance(
+            getattr(value, "slice", None), ast.Slice
+        ):
             return  # what it is made of is judged where it is written
         if key_kind(name) is None:
             return
         if isinstance(value, _CHOICES):  # `os.getenv("DB_PASSWORD") or "…"`
-            for one in _choices(value):
+            for one in choices(value):
                 for node, secret in self._named(name, one, is_login=is_login):
                     yield node, replace(secret, is_mild=secret.is_weak)
             return
+        value = _unwrapped(value)
         text = self.text(value)
         if not text:
             return
@@ -267,6 +327,22 @@ class _Reader:
         ]
 
 
-def _choices(node: ast.BoolOp | ast.IfExp) -> list[ast.expr]:
-    """What an expression may come to."""
-    return node.values if isinstance(node, ast.BoolOp) else [node.body, node.orelse]
+def _in_lines(text: str) -> Iterator[Secret]:
+    """What lines of YAML in a text say."""
+    for found in _LINE.finditer(text):
+        if literal_kind(found[1], found[2]) is Kind.STRONG:
+            line = text.count("\n", 0, found.start(1))
+            yield replace(Secret.named(found[1], found[2]), line=line)
+
+
+def _unwrapped(value: ast.expr) -> ast.expr:
+    """What a secret is wrapped in taken off: `SecretStr("…")`, `Field(default="…")`."""
+    if isinstance(value, ast.Call):
+        function = value.func
+        name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+        if name in _WRAPPERS:
+            given = [k.value for k in value.keywords if k.arg == "default"] or value.args[:1]
+            return given[0] if given else value
+    if isinstance(value, ast.Lambda) and isinstance(value.body, ast.Constant):
+        return value.body
+    return value

@@ -18,11 +18,14 @@ from windlass.checks.dangers import (
     LOADS,
     PROCESS,
     QUERIES,
+    QUERIES_BY_TABLE,
+    READS,
     REQUEST,
     SHELL,
     SOCKET,
     Danger,
 )
+from windlass.checks.effects import check_effects
 from windlass.checks.folding import DECODING
 from windlass.checks.kinds import is_test_module
 from windlass.checks.module import Module, Scope
@@ -32,10 +35,13 @@ from windlass.domain.finding import Finding, FindingType, Severity
 
 _MAX_FINDINGS = 100  # of one file; the next ones say nothing new
 _BUILTINS = frozenset({"eval", "exec", "exit", "quit", "getattr", "setattr", "__import__", "print"})
+_BUILTINS |= {"input", "breakpoint"}
 _REFERENCES = frozenset({"eval", "exec", "os.system", "os.popen", "subprocess.getoutput"})
 _REFERENCED = frozenset(name.rpartition(".")[2] for name in _REFERENCES)
-_REFERENCED_BYTES = tuple(name.encode() for name in _REFERENCED)
+_REFERENCED_BYTES = tuple(sorted(name.encode() for name in _REFERENCED))
+_WORD = re.compile(rb"\b(?:" + b"|".join(_REFERENCED_BYTES) + rb")\b")
 _JUDGED = CALLS.keys() | {"getattr", "__import__", "setattr", "print"}
+_JUDGED |= READS | QUERIES_BY_TABLE
 _JUDGED |= {"yaml.load", "yaml.load_all", "numpy.load", "torch.load"}
 _EXITS = frozenset({"exit", "quit", "sys.exit", "os._exit"})  # at the top, STR010 tells of them
 _ODD, _PLACES = (ast.Call, ast.Subscript), (ast.Attribute, ast.Subscript)
@@ -60,6 +66,8 @@ _CONF_GET = frozenset({"get", "get_mandatory_value", "getsection", "as_dict", "g
 _READERS = frozenset({"get", "getenv", "pop"})
 _NOTED = _CONF_GET | _READERS
 # Methods of clients that talk to nobody.
+_ADDRESS = re.compile(r"(?:https?|ftp|s3[an]?|gs|gcs|abfss?|wasbs?|hdfs)://")
+_PICKLES = ("pickle.", "_pickle.", "cPickle.", "dill.", "cloudpickle.", "marshal.")
 _OFFLINE = frozenset(
     {"bucket", "dataset", "close", "mount", "get_paginator", "get_waiter", "pipeline"}
 )
@@ -83,7 +91,9 @@ class _Security:
         bound = {name for name, meaning in self.names.bound() if meaning.name in _REFERENCES}
         self._referenced = _REFERENCED | bound
         content = module.content  # Python reads other letters than ASCII's as these, too
-        named = not content.isascii() or any(word in content for word in _REFERENCED_BYTES)
+        named = not content.isascii() or (
+            any(word in content for word in _REFERENCED_BYTES) and _WORD.search(content) is not None
+        )
         self._has_references = named or bool(bound)
         self._has_variables = b"AIRFLOW__" in content
         self._has_clients = any(_may_be_client(meaning.name) for _, meaning in self.names.bound())
@@ -101,7 +111,10 @@ class _Security:
             for kind, look in self._statements:
                 for statement in scope.nodes.get(kind, ()):
                     yield from look(scope, statement)
+            if self._has_references:
+                yield from self._check_held(scope)
         yield from self._check_database()
+        yield from check_effects(self.module)
         yield from check_phrases(self.module)
 
     @property
@@ -121,6 +134,8 @@ class _Security:
         value, attr = function.value, function.attr
         if attr in LAST_PARTS or attr in _NOTED or self._has_clients or isinstance(value, _ODD):
             return True
+        if attr in self.names.attributes:
+            return True
         return self._is_program(value)
 
     def _check_call(self, scope: Scope, call: ast.Call) -> Iterator[Finding]:
@@ -132,7 +147,8 @@ class _Security:
         if isinstance(function, ast.Attribute):
             yield from self._check_method(scope, call, function)
             is_program = self._is_program(function.value)
-            if is_program or not (function.attr in LAST_PARTS or isinstance(function.value, _ODD)):
+            is_named = function.attr in LAST_PARTS or function.attr in self.names.attributes
+            if is_program or not (is_named or isinstance(function.value, _ODD)):
                 return
         meaning = self.names.meaning(function)
         if meaning is None or not _is_judged(meaning.name) or self.module.running.is_never(call):
@@ -187,7 +203,9 @@ class _Security:
             severity = Severity.HIGH if at_import or danger.in_task else Severity.MEDIUM
             severity = Severity.HIGH if danger is PROCESS else severity
             yield self._hidden(call, f"{name} is reached by another name", severity)
-        elif danger is EVALUATES and self._is_decoded(call):
+        elif danger in (EVALUATES, LOADS) and not at_import and self._is_fetched(call):
+            yield self._hidden(call, f"{name}(…) runs what another machine sends")
+        elif self._is_unreadable(call, name, danger, at_import=at_import):
             yield self._hidden(call, f"{name}(…) runs text that nobody can read before")
         elif danger in (SOCKET, REQUEST) and self._gives_environment(call):
             yield self._given_away(call, name)
@@ -199,11 +217,17 @@ class _Security:
         danger = CALLS.get(name)
         if name in ("yaml.load", "yaml.load_all"):
             return LOADS if _is_unsafe_yaml(call) else None
+        if name in QUERIES_BY_TABLE:
+            return REQUEST
+        if name in READS:
+            return REQUEST if _ADDRESS.match(self._beginning(call.args[:1])) else None
         if name == "torch.load":
             return None if _is_true(call, "weights_only") else LOADS
         if name == "numpy.load":
             return LOADS if _is_true(call, "allow_pickle") else None
-        return SHELL if danger is PROCESS and _has_shell(call) else danger
+        if danger is PROCESS and _has_shell(call, self.names.folder.expression):
+            return SHELL
+        return danger
 
     def _danger(
         self, node: ast.AST, name: str, danger: Danger, *, at_import: bool
@@ -227,6 +251,18 @@ class _Security:
                 danger = CALLS[meaning.name]
                 yield from self._danger(one, meaning.name, danger, at_import=at_import)
 
+    def _check_held(self, scope: Scope) -> Iterator[Finding]:
+        """`{"run": os.system}`, `[exec]`, `os.system if x else y`, `def f(run=os.system)`."""
+        for one in _held(scope):
+            last = one.id if isinstance(one, ast.Name) else getattr(one, "attr", None)
+            if last not in self._referenced or self.names.is_given(one):
+                continue
+            meaning = self.names.meaning(one)
+            if meaning and meaning.name in _REFERENCES:
+                at_import = self.module.running.reaches(scope, one)
+                danger = CALLS[meaning.name]
+                yield from self._danger(one, meaning.name, danger, at_import=at_import)
+
     def _check_dynamic(self, call: ast.Call, name: str, *, at_import: bool) -> Iterator[Finding]:
         """A name that only running the file would tell."""
         if not call.args:
@@ -244,6 +280,32 @@ class _Security:
     def _is_decoded(self, call: ast.Call) -> bool:
         """Whether what is evaluated was encoded."""
         return any(self._decodes(node) for one in call.args[:1] for node in _shallow(one))
+
+    def _is_fetched(self, call: ast.Call) -> bool:
+        """Whether what is run comes from another machine: `exec(requests.get(url).text)`."""
+        return any(self._fetches(node) for one in call.args[:1] for node in _shallow(one))
+
+    def _fetches(self, node: ast.AST) -> bool:
+        found = self.names.folder.expression(node.id) if isinstance(node, ast.Name) else node
+        return isinstance(found, ast.Call) and (
+            CALLS.get(self.names.name_of(found.func) or "") is REQUEST
+        )
+
+    def _is_unreadable(
+        self, call: ast.Call, name: str, danger: Danger | None, *, at_import: bool
+    ) -> bool:
+        """Whether what is evaluated was encoded, or what is loaded stands in the file itself."""
+        if danger is EVALUATES:
+            return self._is_decoded(call)
+        is_load = danger is LOADS and name.startswith(_PICKLES) and not at_import
+        return is_load and bool(call.args) and self.text(call.args[0]) is not None
+
+    def _beginning(self, given: Sequence[ast.expr]) -> str:
+        """How a text begins, as far as that is written."""
+        first = given[0] if given else None
+        if isinstance(first, ast.JoinedStr) and first.values:
+            first = first.values[0]
+        return self.text(first) or ""
 
     def _decodes(self, node: ast.AST) -> bool:
         found = self.names.folder.expression(node.id) if isinstance(node, ast.Name) else node
@@ -277,6 +339,14 @@ class _Security:
                 Severity.MEDIUM,
                 "the whole environment, with the connections in it, is written to the log",
                 "Write the names that you want to see.",
+            )
+        if any(_is_password(part) for one in call.args for part in _parts_of(one)):
+            yield self._finding(
+                call,
+                "DNG020",
+                Severity.MEDIUM,
+                "a password is written to the log",
+                "Write the name of the connection; Airflow masks only what it knows to be secret.",
             )
 
     def _given_away(self, call: ast.Call, name: str) -> Finding:
@@ -411,6 +481,41 @@ class _Security:
         return Finding(code, severity, kind, path, message, hint, *place(node))
 
 
+def _held(scope: Scope) -> Iterator[ast.expr]:
+    """Expressions that are kept, handed on or chosen, and not called where they stand."""
+    for dictionary in scope.all(ast.Dict):
+        yield from dictionary.values
+    for row in scope.all(ast.List):
+        yield from row.elts
+    for pair in scope.all(ast.Tuple):
+        yield from pair.elts
+    for choice in scope.all(ast.IfExp):
+        yield from (choice.body, choice.orelse)
+    for either in scope.all(ast.BoolOp):
+        yield from either.values
+    for given in scope.all(ast.arguments):
+        yield from (*given.defaults, *(one for one in given.kw_defaults if one is not None))
+    for function in scope.all(ast.FunctionDef):
+        yield from function.decorator_list
+    for made in scope.all(ast.ClassDef):
+        yield from made.decorator_list
+
+
+def _parts_of(node: ast.expr) -> Iterator[ast.expr]:
+    """What is written of an argument of `print`: itself, and what stands in its braces."""
+    yield node
+    for part in node.values if isinstance(node, ast.JoinedStr) else ():
+        if isinstance(part, ast.FormattedValue):
+            yield part.value
+
+
+def _is_password(node: ast.expr) -> bool:
+    """`conn.password`, `conn.get_uri()`."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return node.func.attr in ("get_uri", "get_password")
+    return isinstance(node, ast.Attribute) and node.attr == "password"
+
+
 def _is_hook(name: str) -> bool:
     return name.startswith("airflow.") and name.endswith("Hook")
 
@@ -430,9 +535,16 @@ def _is_true(call: ast.Call, name: str) -> bool:
     return isinstance(given, ast.Constant) and given.value is True
 
 
-def _has_shell(call: ast.Call) -> bool:
-    """Whether a process is started through a shell, also where only running it would tell."""
+def _has_shell(call: ast.Call, options: Callable[[str], ast.expr | None]) -> bool:
+    """Whether a process is started through a shell, also where only running it would tell.
+    `options` gives what a name stands for: `run(command, **OPTIONS)`."""
     given = next((k.value for k in call.keywords if k.arg == "shell"), None)
+    for keyword in call.keywords if given is None else ():
+        held = keyword.value if keyword.arg is None else None
+        held = options(held.id) if isinstance(held, ast.Name) else held
+        if isinstance(held, ast.Dict):
+            pairs = zip(held.keys, held.values, strict=True)
+            given = next((v for k, v in pairs if getattr(k, "value", None) == "shell"), given)
     return given is not None and not (isinstance(given, ast.Constant) and not given.value)
 
 

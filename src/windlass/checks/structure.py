@@ -139,7 +139,12 @@ def _task_ids(tasks: Tasks) -> Iterator[_Draft]:
         wrong = _wrong_id(node, _NOT_GROUP_KEY, MAX_GROUP_ID, "letters, digits, '_' and '-'")
         if node is not None and wrong is not None:
             yield node, _bad_id("STR009", "group_id", wrong)
-    for call in tasks.operators:
+    made = [
+        d
+        for function in tasks.module.all(ast.FunctionDef)
+        if isinstance(d := tasks.decorator(function, "task"), ast.Call)
+    ]
+    for call in (*tasks.operators, *made):
         node = keyword(call, "task_id")
         wrong = _wrong_id(node, _NOT_KEY, MAX_ID, "letters, digits, '_', '-' and '.'")
         if node is not None and wrong is not None:

@@ -31,7 +31,7 @@ class Node:
     place: Place
     at: ast.expr
     is_group: bool
-    loop: Loop | None
+    loop: Loop | ast.expr | None
 
 
 class Tasks:
@@ -99,6 +99,18 @@ class Tasks:
         return names
 
     @cached_property
+    def _repeated(self) -> Mapping[int, ast.expr]:
+        """The comprehensions that surely make a call at least twice, by the call."""
+        found: dict[int, ast.expr] = {}
+        made: list[ast.ListComp | ast.GeneratorExp] = [*self.module.all(ast.ListComp)]
+        for one in (*made, *self.module.all(ast.GeneratorExp)):
+            first, *others = one.generators
+            if not others and not first.ifs and _length(first.iter) >= _ONCE:
+                inner = [n for n in ast.walk(one.elt) if isinstance(n, ast.Call)]
+                found |= {id(call): one for call in inner}
+        return found
+
+    @cached_property
     def _scopes(self) -> Mapping[int, Scope]:
         """The scopes of the file, by function; 0 is the module."""
         return {id(one.function) if one.function else 0: one for one in self.module.scopes}
@@ -149,7 +161,7 @@ class Tasks:
         if at is None or owner is None:
             return None
         inner = groups[-1] if groups else owner
-        loop = repeating_loop(place, inner)
+        loop = repeating_loop(place, inner) or self._repeated.get(id(call))
         return Node(call, written, self._full(groups, written), owner, place, at, is_group, loop)
 
     def _surroundings(

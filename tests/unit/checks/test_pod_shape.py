@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from windlass.checks.pod_schema import TYPES
 from windlass.checks.pod_shape import quantity_of, shape_flaws
-from windlass.checks.pod_values import MAX_DEPTH, Unreadable, Value, read_yaml
+from windlass.checks.pod_values import MAX_DEPTH, MAX_VALUES, Unreadable, Value, read_yaml
 
 NAMES = sorted({key for fields in TYPES.values() for key in fields})
 
@@ -79,12 +79,26 @@ def test_hostile_yaml_is_unreadable_and_no_more(text: str) -> None:
         list(read_yaml(text))
 
 
-def test_aliases_multiply_nothing() -> None:
-    text = "a: &a [x, x]\n" + "".join(f"b{n}: [{'*a, ' * 9}]\n" for n in range(9))
+def test_what_aliases_multiply_is_bounded() -> None:
+    levels = [f"b{n}: &b{n} [{', '.join([f'*b{n - 1}'] * 9)}]" for n in range(1, 9)]
+
+    (document,) = read_yaml("b0: &b0 [x, x]\n" + "\n".join(levels))
+
+    assert 1000 < _count(document) <= MAX_VALUES + 1
+
+
+def _count(value: Value) -> int:
+    return 1 + sum(map(_count, (*value.items, *value.entries.values())))
+
+
+def test_what_is_merged_is_there_unless_it_is_written() -> None:
+    text = "a: &a {x: 1, y: 2}\nb: &b {y: 3, z: 4}\nc: {<<: [*a, *b], x: 5}\nd: {<<: *e}\n"
 
     (document,) = read_yaml(text)
 
-    assert {item.kind for item in document.entries["b0"].items} == {"unknown"}
+    merged = document.entries["c"]
+    assert {key: value.plain for key, value in merged.entries.items()} == {"x": 5, "y": 2, "z": 4}
+    assert (merged.is_open, document.entries["d"].is_open) == (False, True)
 
 
 def test_depth_is_bounded() -> None:

@@ -244,4 +244,14 @@ RULES = (
         '    requests.post("https://example.com", json=dict(os.environ))\n',
         good="import os\n\n\ndef load():\n    print(os.environ['REGION'])\n",
     ),
+    _rule(
+        "DNG021",
+        Severity.MEDIUM,
+        "Files are changed at import",
+        f"{_EVERY_PARSE} Code and settings that are run later are high: nobody checked them.",
+        "Write files in a task.",
+        bad='from pathlib import Path\n\nPath("/tmp/state.json").write_text("{}")\n',
+        good="from pathlib import Path\n\n\ndef load():\n"
+        '    Path("/tmp/state.json").write_text("{}")\n',
+    ),
 )

@@ -1,0 +1,2 @@
+from kubernetes.client import models as k8s
+C = k8s.V1Container(name="base", security_context=k8s.V1SecurityContext(**{"privileged": True}))

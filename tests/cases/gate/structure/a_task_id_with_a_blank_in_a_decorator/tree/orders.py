@@ -1,0 +1,3 @@
+from airflow.sdk import dag, task
+@task(task_id="load orders")
+def t(): pass
