@@ -17,6 +17,7 @@ from windlass.domain.finding import Severity
 from windlass.domain.tested import SuiteEnd, SuiteResult
 from windlass.engine.context import Context
 from windlass.engine.imports import NO_INTERPRETER, Imports
+from windlass.engine.policies import set_policy
 from windlass.engine.register import Registration
 from windlass.engine.testing import Suite
 from windlass.git.worktree import WorkingTree
@@ -120,6 +121,18 @@ def test_tests_are_not_run_unless_somebody_asks_for_it(
     run_sync(testing, register(testing, registration))
 
     assert deployed_files(testing).keys() == {"orders.py", "test_sum.py"}
+
+
+def test_a_policy_of_the_environment_has_them_run_whatever_the_options_say(
+    testing: Context, registration: Registration, origin: Origin
+) -> None:
+    policy = "require: {tests: true}\napplies_to: {environments: [default]}\n"
+    set_policy(testing, "prod", policy, actor="alice")
+    origin.push("first", {"orders.py": ORDERS, "test_sum.py": BAD})
+    run_sync(testing, register(testing, registration))
+
+    assert [(code, place) for code, place, _ in told(testing)] == [("TST001", "test_sum.py:3")]
+    assert deployed_files(testing) == {}
 
 
 def test_without_an_interpreter_nothing_passes_for_tested(

@@ -90,6 +90,9 @@ _REQUIRE = Record(
         "retries": Key(Whole(1, 100), "At least so many in default_args."),
         "import_seconds": Key(Whole(1, 60), "Importing a file may take so long, in the sandbox."),
         "verified_commits": Key(Flag(), "Whether one of the signers must have signed the commit."),
+        "tests": Key(
+            Flag(), "Whether the repository's own tests are run, whatever its options say."
+        ),
     }
 )
 _NAMED = Text()

@@ -1,7 +1,7 @@
 """From findings to a verdict. The policy comes from the control side, never from the revision."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, NewType
@@ -10,6 +10,7 @@ from windlass.domain.digest import digest_json
 from windlass.domain.families import OBLIGATORY
 from windlass.domain.finding import Finding, Severity, by_severity
 from windlass.domain.imported import ImportNote
+from windlass.domain.options import Options
 from windlass.domain.release import ReleaseId
 from windlass.domain.rule import Waiving
 from windlass.domain.rules import find_rule
@@ -32,7 +33,8 @@ class Requirements:
     `tags` and `owners` are globs: each of the tags must be there, and one of the owners must fit;
     `{repository}`, `{namespace}` and `{environment}` stand for the repository's own. `dag_id` is a
     regular expression; `import_seconds` how long importing a file may take. `verified_commits`: who
-    signed the commit must be known.
+    signed the commit must be known. `tests`: the repository's own tests are run, also where its
+    options do not ask for them.
     """
 
     tags: tuple[str, ...] = ()
@@ -41,6 +43,7 @@ class Requirements:
     retries: int = 0
     import_seconds: int = 0
     verified_commits: bool = False
+    tests: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,10 @@ class Policy:
         if level is Level.ADVISE or finding.excused is not None:
             return False
         return level is Level.DENY or finding.severity.rank >= self.deny_at.rank
+
+    def applied(self, options: Options) -> Options:
+        """The options of a repository, with what the policy asks for."""
+        return replace(options, tests=True) if self.require.tests else options
 
     def _demands(self) -> dict[str, Any]:
         """What it demands; only what differs from the built-in policy, but for `deny_at`."""

@@ -255,8 +255,8 @@ class Context:
 
     def judges_of(self, repository: Repository, ruling: Ruling | None = None) -> Judges:
         """What judges a revision of the repository."""
-        options = repository.options
-        by = (ruling or self.ruling_of(repository)).digest
+        ruling = ruling or self.ruling_of(repository)
+        options, by = ruling.policy.applied(repository.options), ruling.digest
         checker = self.checker_of(repository)
         by_what = [CHECKS_VERSION, _python_of(checker), checker.engines]
         checks = digest_json([*by_what, families_for(options)])
@@ -268,7 +268,7 @@ class Context:
             chosen.append(state)
         if options.tests:
             chosen.append(options.tests_limit_s)
-        if (ruling or self.ruling_of(repository)).policy.require.verified_commits:
+        if ruling.policy.require.verified_commits:
             chosen.append(self._signers_of(repository).digest)
         inputs = digest_json([checks, by, known, *chosen])
         return Judges(inputs, checks, by)

@@ -42,7 +42,7 @@ class Rules:
         """Those of a repository."""
         return cls(
             ruling.policy,
-            repository.options,
+            ruling.policy.applied(repository.options),
             repository.dag_id_prefix,
             known,
             ruling.waivers,

@@ -135,7 +135,7 @@ def build_and_test(
 
 
 def _tests_of(context: Context, repository: Repository, revision: Revision) -> Suite | None:
-    options = repository.options
+    options = context.rules_of(repository).options
     if "tests" not in families_for(options):
         return None
     listings = ListingMemory()  # that of the context is for the DAG root

@@ -113,9 +113,11 @@ def check(
     known = _read_baseline(baseline, may_be_missing=write_baseline)
     name = repository or path.resolve().name
     meant = chosen(environment, inventory, airflow_python)
+    judged_by = read_policy_file(policy)
+    options = Options(verdict_mode=VerdictMode(mode), tests=tests, tests_limit_s=tests_limit)
     rules = Rules(
-        read_policy_file(policy),
-        Options(verdict_mode=VerdictMode(mode), tests=tests, tests_limit_s=tests_limit),
+        judged_by,
+        judged_by.applied(options),
         waivers=_read_waivers(waivers, name),
         whose=Whose(name, namespace),
         baseline=known or frozenset(),
