@@ -67,7 +67,10 @@ class Signatures:
         module, _, name = path.rpartition(".")
         known = self._module(module)
         if known is None:
-            return Missing() if module.startswith("airflow.") else None  # else the repository's own
+            above = self._module(module.rpartition(".")[0])
+            is_open = above is not None and above.is_open  # airflow.operators makes up modules
+            is_own = not module.startswith("airflow.")  # the repository's
+            return None if is_open or is_own else Missing()
         home = self._home(module, name)
         if home is None:
             return None if known.is_open else Missing(tuple(sorted(known.classes)))
@@ -81,10 +84,12 @@ class Signatures:
         known = self._module(module)
         if known is None or depth > _MAX_DEPTH:
             return None
+        if name in known.imports:  # before a class that stands in for it where it is missing
+            found = self._home(*known.imports[name], depth + 1)
+            if found is not None:
+                return found
         if name in known.classes:
             return module, known.classes[name]
-        if name in known.imports:
-            return self._home(*known.imports[name], depth + 1) or self._known_home(name, depth)
         return self._known_home(name, depth)
 
     def _known_home(self, name: str, depth: int) -> tuple[str, ast.ClassDef] | None:

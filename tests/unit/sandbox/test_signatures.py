@@ -31,10 +31,17 @@ class Postgres(Sql):
         self.extra = kwargs.pop("extra", None)
         super().__init__(conn_id=conn_id, **kwargs)
 class Plain(Postgres): ...
+try:
+    from .base import Sql as Wanted
+except ImportError:
+    class Wanted:
+        def __init__(self, x): ...
+class Late(Wanted): ...
 class Closed(Sql):
     def __init__(self, only): ...
 """,
     "airflow/operators/old.py": "def __getattr__(name): ...\n",
+    "airflow/operators/__init__.py": "add_deprecated_classes({}, __name__)\n",
     "airflow/broken.py": "def (\n",
 }
 BASE = {"task_id", "retries", "dag", "task_group"}
@@ -69,6 +76,12 @@ def test_a_class_is_found_through_what_imports_it(signatures: Signatures) -> Non
     assert found.required == {"conn_id", "sql"}
 
 
+def test_what_is_imported_goes_before_what_stands_in_for_it(signatures: Signatures) -> None:
+    late = signatures.of("airflow.providers.x.operators.Late")
+
+    assert late == signatures.of("airflow.providers.x.base.Sql")
+
+
 def test_bases_that_cannot_be_read_leave_it_open(signatures: Signatures) -> None:
     found = signatures.of("airflow.providers.x.operators.Hidden")
 
@@ -84,6 +97,7 @@ def test_bases_that_cannot_be_read_leave_it_open(signatures: Signatures) -> None
         ("airflow.providers.y.base.Sql", Missing()),
         ("airflow.broken.Any", Missing()),
         ("airflow.operators.old.Any", None),
+        ("airflow.operators.bash.Bash", None),
         ("company.operators.Own", None),
     ],
 )
