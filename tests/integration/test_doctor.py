@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests.calls import SECRET
+from tests.contract.forges import GitHub, serving
 from tests.integration.conftest import Origin, register, run_sync
+from tests.integration.reporting import report_to
 from tests.integration.sham import make_sham_airflow
 from tests.integration.strange import Strange
 from tests.integration.test_declare import apply
@@ -19,6 +22,7 @@ from windlass.database import tables as t
 from windlass.database.connection import Database
 from windlass.domain.checkup import Checkup, Condition
 from windlass.domain.errors import Unavailable
+from windlass.engine import webhooks
 from windlass.engine.context import Context
 from windlass.engine.doctor import Place, _secrets, examine
 from windlass.engine.register import Registration
@@ -266,3 +270,21 @@ def test_a_secret_that_others_may_use_is_a_failure(room: Path, mode: int) -> Non
     assert row == Checkup(
         "secrets", Condition.OK, "only their owner may use the 2 files with keys and tokens"
     )
+
+
+def test_a_branch_that_anybody_may_push_to_is_a_warning(
+    context: Context, registration: Registration, origin: Origin
+) -> None:
+    origin.push("first", {"a.py": "x = 1\n"})
+    with serving(GitHub()) as forge:
+        reported = report_to(context, registration, origin, forge)
+        webhooks.add(reported.context, "dags", "github", secret=SECRET, actor="alice")
+        open_to_all = look(reported.context)["branch of dags"]
+        forge.protected = "reviewed"
+        guarded = look(reported.context)["branch of dags"]
+
+    assert (open_to_all.condition, open_to_all.found) == (
+        Condition.WARNING,
+        "not protected: whoever may write can push without review",
+    )
+    assert guarded.condition is Condition.OK

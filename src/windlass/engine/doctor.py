@@ -37,11 +37,15 @@ from windlass.database.tables import SCHEMA_VERSION
 from windlass.domain.checkup import Checkup, Condition, failed, ok, unknown, warning
 from windlass.domain.environment import FULL_POOL, Target
 from windlass.domain.errors import AppError, EngineFailed
+from windlass.domain.forge import Protection
 from windlass.domain.login import EXPIRES_SOON
 from windlass.domain.measures import ROWS_FORGOTTEN
 from windlass.domain.remote import RemoteUrl, parse_remote_url
+from windlass.domain.repository import Repository
 from windlass.engine.connect import examine_environment
 from windlass.engine.context import Context
+from windlass.engine.forge import ask_host, find_kind, has_api_login
+from windlass.engine.hooks_there import protection_of
 from windlass.engine.imports import NO_INTERPRETER
 from windlass.engine.strangers import REMEDY
 from windlass.git.guard import git_version
@@ -116,6 +120,7 @@ def examine(place: Place, connect: Callable[[Network], Context]) -> list[Checkup
         ("credentials", lambda: _credentials(context, timedelta(days=place.credential_days))),
         ("windlass.yaml", lambda: _declaration(context)),
         ("git hosts", lambda: _hosts(context)),
+        ("protection", lambda: _protection(context)),
         ("foreign files", lambda: _strangers(context)),
         ("environments", lambda: _environments(context)),
     ]
@@ -187,6 +192,38 @@ def _credentials(context: Context, max_age: timedelta) -> Iterable[Checkup]:
             fine += 1
     if fine:
         yield ok("credentials", f"{fine} are younger than {max_age.days} days")
+
+
+def _protection(context: Context) -> Iterable[Checkup]:
+    """Whether hosts let anybody push to what is deployed without a review, as far as they tell."""
+    with context.database.transaction() as connection:
+        found = [one for one in list_repositories(connection) if has_api_login(connection, one)]
+    with ThreadPoolExecutor(8) as executor:
+        asked = found[:MAX_HOSTS]
+        for repository, told in zip(
+            asked, executor.map(lambda one: _protected(context, one), asked), strict=True
+        ):
+            subject = f"branch of {repository.name}"
+            if told is None or told.is_protected is None:
+                continue
+            if told.is_protected and told.needs_review is not False:
+                yield ok(subject, told.words)
+            else:
+                remedy = "Protect it at its Git host: what is pushed there is deployed."
+                yield warning(subject, told.words, remedy)
+
+
+def _protected(context: Context, repository: Repository) -> Protection | None:
+    """None where the host cannot be asked."""
+    try:
+        with context.database.transaction() as connection:
+            kind = find_kind(connection, repository)
+            if kind is None:
+                return None
+            client = ask_host(context, connection, repository, kind).client
+        return protection_of(client, repository)
+    except AppError:
+        return None
 
 
 def _declaration(context: Context) -> Iterable[Checkup]:
