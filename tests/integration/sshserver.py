@@ -97,15 +97,26 @@ async def _serve(process: "asyncssh.SSHServerProcess[bytes]") -> None:
         stderr=subprocess.PIPE,
         env={"PATH": os.environ["PATH"], "GIT_PROTOCOL": protocol, **_NO_OWNER_CHECK},
     )
-    await process.redirect(stdin=child.stdin)
+    assert child.stdin
     assert child.stdout
     assert child.stderr
+    feeding = asyncio.create_task(_feed(process.stdin, child.stdin))
     await asyncio.gather(_pump(child.stdout, process.stdout), _pump(child.stderr, process.stderr))
     process.exit(await child.wait())
-    await process.wait_closed()
+    feeding.cancel()
 
 
-async def _pump(source: asyncio.StreamReader, target: "asyncssh.SSHWriter[bytes]") -> None:
+async def _feed(source: "asyncssh.SSHReader[bytes]", target: asyncio.StreamWriter) -> None:
+    """By hand: a redirection leaves a coroutine behind where the other side hangs up."""
+    with suppress(OSError, asyncssh.Error):
+        await _pump(source, target)
+        target.close()
+
+
+async def _pump(
+    source: "asyncio.StreamReader | asyncssh.SSHReader[bytes]",
+    target: "asyncio.StreamWriter | asyncssh.SSHWriter[bytes]",
+) -> None:
     """All of it is sent before the exit status, which a redirection does not promise."""
     while piece := await source.read(65_536):
         target.write(piece)
