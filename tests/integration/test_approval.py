@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -23,8 +24,8 @@ from windlass.domain.release import DeploymentState, ReleaseId
 from windlass.domain.repository import Repository, SyncState
 from windlass.engine.context import Context
 from windlass.engine.holds import hold, unhold
-from windlass.engine.register import Registration
-from windlass.engine.review import approve, deploy_what_is_approved, reject, tell_overdue
+from windlass.engine.register import Registration, request_sync
+from windlass.engine.review import approve, deploy_what_is_approved, expire, reject, tell_overdue
 from windlass.engine.worker import handlers
 
 ONE = "from airflow.sdk import DAG\ndag = DAG('orders')\n"
@@ -344,6 +345,56 @@ def test_waiting_for_long_is_told_once_and_ends_nothing(
 
     assert told == [0, 1, 0]
     assert waiting(context, dags) == [release]
+
+
+def test_what_nobody_decides_in_time_expires_and_is_asked_again_by_whoever_wants_a_sync(
+    context: Context, origin: Origin, dags: Repository
+) -> None:
+    set_options(context, Options(auto_deploy=False, approval_expires_h=2))
+    release = propose(context, origin, dags, TWO)
+    early = expire(context)
+    with context.database.transaction() as connection:
+        past = sa.func.now() - timedelta(hours=2)
+        connection.execute(sa.update(t.approval).values(created_at=past))
+
+    ended = [expire(context), expire(context)]
+
+    run_sync(context, dags)
+    run_sync(context, dags)
+    assert (early, ended, waiting(context, dags)) == (0, [1, 0], [])
+    assert answer(context, release) == (ApprovalState.EXPIRED, "nobody decided in time")
+    held, why = state(context)
+    assert held is SyncState.HELD
+    assert why.endswith(
+        f"its content is that of release #{release}, whose approval has expired: nobody decided in "
+        "time. `windlass repo sync dags` asks again"
+    )
+    with pytest.raises(Conflict, match="has expired, nobody decided in time") as refused:
+        approve(context, "dags", release, reason="late", actor="bob")
+    assert (refused.value.code, refused.value.hint) == (
+        "REL010",
+        "Ask again: windlass repo sync dags",
+    )
+
+    request_sync(context, "dags")
+    run_sync(context, dags)
+
+    (again,) = waiting(context, dags)
+    assert again > release
+    approve(context, "dags", ReleaseId(again), reason="now", actor="bob")
+    run_deploy(context, dags, ReleaseId(again))
+    assert deployed_files(context) == {"orders.py": TWO}
+
+
+def test_a_question_of_a_repository_without_a_limit_never_expires(
+    context: Context, origin: Origin, dags: Repository
+) -> None:
+    release = propose(context, origin, dags, TWO)
+    with context.database.transaction() as connection:
+        past = sa.func.now() - timedelta(days=400)
+        connection.execute(sa.update(t.approval).values(created_at=past))
+
+    assert (expire(context), waiting(context, dags)) == (0, [release])
 
 
 def test_deploying_an_approved_release_twice_changes_nothing(

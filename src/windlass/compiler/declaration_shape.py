@@ -29,6 +29,7 @@ from windlass.domain.names import Kind
 from windlass.domain.options import (
     DEFAULTS,
     MAX_DEPTH,
+    MAX_EXPIRES_H,
     MAX_PREFIXES,
     MAX_TESTS_LIMIT_S,
     NewDags,
@@ -83,6 +84,7 @@ _ABOUT_OPTIONS = {
     "team": "The team whose bundles the repository uses.",
     "pool": "Airflow's pool for the tasks that name none.",
     "require_other_approver": "Whether the author of a commit may not approve its release.",
+    "approval_expires_h": "Hours after which what waits for approval expires, or never.",
     "depth": "How many commits of history the first fetch brings, or full.",
     "filter": "blob:none fetches what files hold only of what is deployed.",
     "paths": "The only folders and files below the DAG root that are fetched and deployed.",
@@ -162,6 +164,8 @@ def _option(name: str) -> Key:
             shape = Choice(tuple(type(default)))
         case None if name == "depth":
             shape = Whole(1, MAX_DEPTH, "full")
+        case None if name == "approval_expires_h":
+            shape = Whole(1, MAX_EXPIRES_H, "never")
         case tuple() if name == "dag_id_prefixes":
             shape = Listing(Text(check_prefix), "the prefix", MAX_PREFIXES)
         case tuple() if name == "report":

@@ -54,11 +54,12 @@ def list_waiting_of(
     return _list(connection, ids, ApprovalState.WAITING)
 
 
-def find_rejected(
+def find_refused(
     connection: Connection, repository_id: RepositoryId, artifact_digest: str
 ) -> Approval | None:
-    """The newest rejection of this content, or None."""
-    found = _list(connection, [repository_id], ApprovalState.REJECTED).get(repository_id, [])
+    """The newest question about this content that was rejected or has expired, or None."""
+    states = (ApprovalState.REJECTED, ApprovalState.EXPIRED)
+    found = _list(connection, [repository_id], *states).get(repository_id, [])
     same = [one.approval for one in found if one.artifact_digest == artifact_digest]
     return same[-1] if same else None
 
@@ -116,14 +117,54 @@ def claim_overdue(
     return [(RepositoryId(row.repository_id), _approval(row)) for row in rows]
 
 
+def claim_expired(connection: Connection, limit: int) -> list[tuple[RepositoryId, Approval]]:
+    """Approvals that waited for as long as their repository lets them, each given once: they have
+    expired."""
+    a, r = t.approval.c, t.repository.c
+    hours = r.options["approval_expires_h"].as_integer()
+    age = sa.func.make_interval(0, 0, 0, 0, hours)
+    due = (
+        sa.select(a.id)
+        .join(t.repository, r.id == a.repository_id)
+        .where(a.state == ApprovalState.WAITING, a.created_at <= sa.func.now() - age)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=t.approval)
+    )
+    query = (
+        sa.update(t.approval)
+        .where(a.id.in_(due.scalar_subquery()))
+        .values(
+            state=ApprovalState.EXPIRED,
+            decided_at=sa.func.clock_timestamp(),
+            decided_by="windlass",
+            reason="nobody decided in time",
+        )
+    )
+    rows = connection.execute(query.returning(t.approval))
+    return [(RepositoryId(row.repository_id), _approval(row)) for row in rows]
+
+
+def forget_expired(connection: Connection, repository_id: RepositoryId) -> bool:
+    """Let what has expired be asked about again; whether there was something."""
+    query = (
+        sa.update(t.approval)
+        .where(
+            t.approval.c.repository_id == repository_id,
+            t.approval.c.state == ApprovalState.EXPIRED,
+        )
+        .values(state=ApprovalState.SUPERSEDED, reason="it had expired, and was asked for again")
+    )
+    return connection.execute(query).rowcount > 0
+
+
 def _list(
-    connection: Connection, ids: Collection[RepositoryId], state: ApprovalState
+    connection: Connection, ids: Collection[RepositoryId], *states: ApprovalState
 ) -> dict[RepositoryId, list[Waiting]]:
     a = t.approval.c
     query = (
         sa.select(t.approval, t.release.c.revision, t.release.c.artifact_digest)
         .join(t.release, t.release.c.id == a.release_id)
-        .where(a.repository_id.in_(ids), a.state == state)
+        .where(a.repository_id.in_(ids), a.state.in_(states))
         .order_by(a.release_id)
     )
     found: dict[RepositoryId, list[Waiting]] = {}

@@ -208,7 +208,10 @@ def _needed_releases() -> sa.CompoundSelect[Any]:
     current = sa.select(_b.release_id).where(_b.release_id.is_not(None))
     is_live = sa.or_(_d.state.in_(open_states), _d.release_id.in_(current))
     is_waiting = _a.state.in_((ApprovalState.WAITING, ApprovalState.APPROVED))
-    is_rejected = sa.and_(_a.state == ApprovalState.REJECTED, _a.base_release_id.in_(current))
+    is_refused = sa.and_(
+        _a.state.in_((ApprovalState.REJECTED, ApprovalState.EXPIRED)),
+        _a.base_release_id.in_(current),
+    )
     newest = sa.select(sa.func.max(_v.id)).group_by(_v.repository_id)
     of_current = sa.select(_r.verdict_id).where(_r.id.in_(current))
     served = sa.or_(_v.id.in_(newest), _v.id.in_(of_current))
@@ -222,7 +225,7 @@ def _needed_releases() -> sa.CompoundSelect[Any]:
         current,
         sa.select(_d.release_id).where(is_live),
         sa.select(_d.replaces).where(is_live, _d.replaces.is_not(None)),
-        sa.select(_a.release_id).where(sa.or_(is_waiting, is_rejected)),
+        sa.select(_a.release_id).where(sa.or_(is_waiting, is_refused)),
         *named,
     )
 

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-SCHEMA_VERSION = "0023"
+SCHEMA_VERSION = "0024"
 """The newest migration; a test holds it to that."""
 
 metadata = MetaData(
@@ -441,7 +441,9 @@ approval = Table(
     Column("reason", Text),
     # When it was told that it waits for long.
     _at("told_at"),
-    CheckConstraint("state IN ('waiting', 'approved', 'rejected', 'superseded')", name="state"),
+    CheckConstraint(
+        "state IN ('waiting', 'approved', 'rejected', 'expired', 'superseded')", name="state"
+    ),
 )
 
 plan = Table(

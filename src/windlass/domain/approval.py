@@ -13,6 +13,7 @@ class ApprovalState(StrEnum):
     WAITING = "waiting"  # for a person
     APPROVED = "approved"  # its deployment follows
     REJECTED = "rejected"  # the same content is not asked about again on the same base
+    EXPIRED = "expired"  # nobody decided in time; asked again when somebody wants it
     SUPERSEDED = "superseded"  # what it was asked about has changed
 
 

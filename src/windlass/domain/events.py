@@ -51,6 +51,7 @@ class Event(StrEnum):
     RELEASE_REJECTED = "release:rejected"
     RELEASE_SUPERSEDED = "release:superseded"  # what its approval was asked about has changed
     APPROVAL_OVERDUE = "approval:overdue"  # it waits for long, and waits on
+    APPROVAL_EXPIRED = "approval:expired"  # nobody decided in time, so it is not deployed
     RELEASE_LIFTED = "release:lifted"  # its content may be deployed again
     DEPLOYMENT_LIVE = "deployment:live"  # Airflow was seen with it
     DEPLOYMENT_FAILED = "deployment:failed"  # Airflow reports import errors for it

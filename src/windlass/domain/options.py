@@ -74,7 +74,8 @@ class Options:
     that want one dag_id, the higher wins. `team` narrows the bundles that the repository can be
     bound to; None takes those of no team. `pool` is Airflow's pool for the tasks that name none;
     None leaves them in Airflow's default pool. With `require_other_approver` the author of a commit
-    may not approve its release. `depth` is how many commits of history the first fetch brings, None
+    may not approve its release. What waits for approval expires after `approval_expires_h` hours,
+    None for never. `depth` is how many commits of history the first fetch brings, None
     for all. `paths` are the only folders and files below the DAG root that are deployed, in order;
     () for all. `dag_id_prefixes` begin the ids that files build at run time: no other repository
     may have an id that begins so. `pipelines` are the folders below the DAG root whose YAML
@@ -102,6 +103,7 @@ class Options:
     pool: str | None = None
     dag_id_prefix: bool = False
     require_other_approver: bool = False
+    approval_expires_h: int | None = None
     depth: int | None = None
     filter: Filter = Filter.NONE
     paths: tuple[str, ...] = ()
@@ -181,6 +183,7 @@ class Options:
 
 MAX_DEPTH = 1_000_000
 MAX_TESTS_LIMIT_S = 3600
+MAX_EXPIRES_H = 8760
 MAX_PREFIXES = 50
 
 
@@ -195,15 +198,15 @@ def check_together(options: Options) -> Options:
     return options
 
 
-def _depth(value: Any) -> int | None:
-    """A number of commits; None and `full` mean all."""
-    if value in (None, "full"):
+def _limit(name: str, word: str, most: int, value: Any) -> int | None:
+    """A whole number; None and the word mean that there is no limit."""
+    if value in (None, word):
         return None
-    if type(value) is not int or not 1 <= value <= MAX_DEPTH:
+    if type(value) is not int or not 1 <= value <= most:
         raise Invalid(
             "REPO014",
-            f"option depth cannot be {value!r}: expected full, or a whole number from 1 to "
-            f"{MAX_DEPTH}",
+            f"option {name} cannot be {value!r}: expected {word}, or a whole number from 1 to "
+            f"{most}",
         )
     return value
 
@@ -287,7 +290,8 @@ _CREDENTIAL = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?")
 _API_URL = re.compile(r"https?://[A-Za-z0-9._:\[\]-]{1,300}(/[A-Za-z0-9._~/-]{0,300})?")
 _ABSENT = object()
 _OWN: dict[str, Callable[[Any], Any]] = {
-    "depth": _depth,
+    "depth": partial(_limit, "depth", "full", MAX_DEPTH),
+    "approval_expires_h": partial(_limit, "approval_expires_h", "never", MAX_EXPIRES_H),
     "paths": partial(_paths, "paths"),
     "pipelines": partial(_paths, "pipelines"),
     "tests_limit_s": _tests_limit_s,

@@ -30,7 +30,7 @@ from windlass.engine.pull_requests import FOLDER, Checking
 from windlass.engine.removal import go_on_removing
 from windlass.engine.reporter import Reporter, Wording
 from windlass.engine.retention import forget_in_turns
-from windlass.engine.review import deploy_what_is_approved, tell_overdue
+from windlass.engine.review import deploy_what_is_approved, expire, tell_overdue
 from windlass.engine.sizes import measure_sizes
 from windlass.engine.stock import refresh_stale
 from windlass.engine.strangers import look_for_strangers
@@ -122,6 +122,7 @@ def _tick(context: Context) -> float:
     repair_pointers(context)
     tell_expired(context)
     tell_overdue(context)
+    expire(context)
     deploy_what_is_approved(context)
     look_after(context)
     return TICK_S

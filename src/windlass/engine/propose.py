@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from windlass.artifacts.tree import ContentSource
 from windlass.database.approvals import (
     find_approval,
-    find_rejected,
+    find_refused,
     list_waiting,
     open_approval,
 )
@@ -140,18 +140,23 @@ def _find_answer(
     digest: str,
     current: Release | None,
 ) -> str | None:
-    """None where this content must be asked about; "" where it was asked; else why it was
-    rejected."""
+    """None where this content must be asked about; "" where it was asked; else why it is not
+    asked about again."""
     if any(one.artifact_digest == digest for one in list_waiting(connection, repository.id)):
         return ""
-    rejected = find_rejected(connection, repository.id, digest)
+    refused = find_refused(connection, repository.id, digest)
     base = current.id if current else None
-    if rejected is None or not rejected.is_about(
+    if refused is None or not refused.is_about(
         base, context.ruling_of(repository, connection).digest
     ):
         return None
-    who = f"rejected by {rejected.decided_by}: {rejected.reason}"
-    return f"its content is that of release #{rejected.release_id}, {who}"
+    how = f"rejected by {refused.decided_by}: {refused.reason}"
+    if refused.state is ApprovalState.EXPIRED:
+        how = (
+            f"whose approval has expired: {refused.reason}. "
+            f"`windlass repo sync {repository.name}` asks again"
+        )
+    return f"its content is that of release #{refused.release_id}, {how}"
 
 
 def _find_asked(connection: Connection, repository: Repository, digest: str) -> Release | None:

@@ -7,11 +7,12 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from windlass.database.approvals import forget_expired
 from windlass.database.claims import claim_prefixes, lock_claims
 from windlass.database.credentials import put_credential
 from windlass.database.environments import get_environment
 from windlass.database.releases import find_current, find_rollback_target, get_release, was_deployed
-from windlass.database.repositories import NewRepository, add_repository
+from windlass.database.repositories import NewRepository, add_repository, unsettle
 from windlass.domain.audit import Action
 from windlass.domain.environment import Environment
 from windlass.domain.errors import Conflict, Invalid, Problems
@@ -181,11 +182,15 @@ def one_ref(refs: Mapping[RefKind, str]) -> Ref:
 
 
 def request_sync(context: Context, name: str, revision: str | None = None) -> bool:
-    """Ask for a sync now, of a commit that may not be visible yet where one is named; raises as
-    `ask_for` does, and Invalid REPO003 for what is no commit."""
+    """Ask for a sync now, of a commit that may not be visible yet where one is named; what waited
+    for approval and expired is asked about again. Raises as `ask_for` does, and Invalid REPO003 for
+    what is no commit."""
     sha = None if revision is None else CommitSha(check_ref(RefKind.COMMIT, revision).name)
     with context.database.transaction() as connection:
-        return ask_for(context, connection, get_workable(connection, name), sha)
+        repository = get_workable(connection, name)
+        if forget_expired(connection, repository.id):
+            unsettle(connection, repository.id)
+        return ask_for(context, connection, repository, sha)
 
 
 def request_rollback(

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from windlass.database.approvals import (
+    claim_expired,
     claim_overdue,
     decide_approval,
     find_approval,
@@ -120,17 +121,32 @@ def tell_overdue(context: Context, overdue_s: float = OVERDUE_S) -> int:
     return len(overdue)
 
 
+def expire(context: Context) -> int:
+    """End the question about releases that waited for as long as their repository lets them; how
+    many there were. A sync that somebody asks for asks again."""
+    with context.database.transaction() as connection:
+        expired = claim_expired(connection, _AT_A_TIME)
+        for repository_id, approval in expired:
+            repository = get_repository_by_id(connection, repository_id)
+            release_id = approval.release_id
+            tell(connection, Event.APPROVAL_EXPIRED, repository, release_id=release_id)
+            unsettle(connection, repository_id)  # the next sync says why the head is not deployed
+            context.jobs.defer_sync(connection, repository_id)
+    return len(expired)
+
+
 def _get_waiting(connection: Connection, name: str, release_id: ReleaseId) -> Approval:
     approval = find_approval(connection, release_id)
     if approval is not None and approval.state is ApprovalState.WAITING:
         return approval
     was = "nobody had to approve it"
+    hint = f"See what does: windlass repo show {name}"
     if approval is not None:
         was = f"it was {approval.state} by {approval.decided_by}: {approval.reason}"
+    if approval is not None and approval.state is ApprovalState.EXPIRED:
+        was, hint = f"it has expired, {approval.reason}", f"Ask again: windlass repo sync {name}"
     raise Conflict(
-        "REL010",
-        f"release #{release_id} of {name!r} does not wait for approval: {was}",
-        f"See what does: windlass repo show {name}",
+        "REL010", f"release #{release_id} of {name!r} does not wait for approval: {was}", hint
     )
 
 

@@ -130,7 +130,12 @@ def test_every_option_is_a_key_of_the_file() -> None:
     below: dict[str, Any] = {"validation": False, "security_scan": False, "import_check": False}
     below |= {"tests": True, "tests_limit_s": 300}
     chosen: dict[str, Any] = {**below, "team": "ml", "pool": "Company pool"}
-    chosen |= {"depth": 7, "paths": ("a",), "submodules": False}  # that goes without paths
+    chosen |= {
+        "depth": 7,
+        "approval_expires_h": 72,
+        "paths": ("a",),
+        "submodules": False,
+    }  # that goes without paths
     chosen |= {"dag_id_prefixes": ("sales_",), "pipelines": ("b",)}
     chosen |= {"report": ("sarif", "status")}
     chosen |= {"api_credential": "api", "api_url": "https://git.example/api"}
@@ -361,6 +366,7 @@ TEXTS: dict[str, list[Any]] = {
     "self_heal": [True],
     "submodules": [False, True],
     "depth": ["full", 1, 0],
+    "approval_expires_h": ["never", 72, 0],
     "filter": ["none", "blob:none", "tree:0"],
     "paths": [["dags"], [], ["a", "b"], [1], "dags"],
 }
@@ -467,6 +473,7 @@ OPTIONS = st.builds(
     priority=st.integers(-1000, 1000),
     team=st.none() | st.just("ml"),
     depth=st.none() | st.integers(1, 1_000_000),
+    approval_expires_h=st.none() | st.integers(1, 8760),
     filter=st.sampled_from(Filter),
     paths=st.sets(PATHS, max_size=3).map(lambda paths: tuple(sorted(paths))),
     dag_id_prefixes=st.sampled_from([(), ("sales_",), ("a.b-", "5_")]),
