@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection, Row
 
 from windlass.database import tables as t
 from windlass.database.repositories import get_repository_by_id
+from windlass.domain.clock import Ahead
 from windlass.domain.options import Options
 from windlass.domain.release import DeploymentState, ReleaseId
 from windlass.domain.repository import Repository, RepositoryId
@@ -365,9 +366,11 @@ def database_time(connection: Connection) -> datetime:
     return at
 
 
-def database_ahead(connection: Connection) -> timedelta:
+def database_ahead(connection: Connection) -> Ahead:
     """How far the database's clock is ahead of this machine's."""
-    return database_time(connection) - datetime.now(UTC)
+    asked_at = datetime.now(UTC)
+    said = database_time(connection)
+    return Ahead.from_answer(said, asked_at=asked_at, answered_at=datetime.now(UTC))
 
 
 def record_survey(

@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from datetime import datetime, timedelta
+from typing import NamedTuple, Self
 
 RESOLUTION = timedelta(seconds=2.1)
 """A `Date` header has whole seconds (RFC 9110 §5.6.7), and uvicorn renews it once a second: what it
@@ -13,6 +14,21 @@ SLOW = timedelta(seconds=5)
 WARN = timedelta(seconds=2)
 """From here on a skew is worth a person's time."""
 _SAMPLES = 32
+
+
+class Ahead(NamedTuple):
+    """Bounds of how far one clock is ahead of ours."""
+
+    least: timedelta = timedelta()
+    most: timedelta = timedelta()
+
+    @classmethod
+    def from_answer(cls, said: datetime, *, asked_at: datetime, answered_at: datetime) -> Self:
+        """Of a clock that said this at some moment between two of ours."""
+        return cls(said - answered_at, said - asked_at)
+
+
+SAME = Ahead()
 
 
 class RemoteClock:
@@ -38,7 +54,7 @@ class RemoteClock:
         with self._lock:
             return bool(self._bounds)
 
-    def ahead(self, of: timedelta = timedelta()) -> timedelta:
+    def ahead(self, of: Ahead = SAME) -> timedelta:
         """How far the other clock is ahead of one that is itself `of` ahead of ours.
 
         Zero where the two may agree. Else the upper bound: a moment of ours is then never taken
@@ -49,14 +65,14 @@ class RemoteClock:
         >>> clock.note(noon, asked_at=noon, answered_at=noon)
         >>> clock.ahead()
         datetime.timedelta(0)
-        >>> clock.ahead(of=timedelta(seconds=-10)).total_seconds()
+        >>> clock.ahead(of=Ahead(timedelta(seconds=-10), timedelta(seconds=-9))).total_seconds()
         12.1
         """
         with self._lock:
             if not self._bounds:
                 return timedelta()
-            low = max(low for low, _ in self._bounds) - of
-            high = min(high for _, high in self._bounds) - of
+            low = max(low for low, _ in self._bounds) - of.most
+            high = min(high for _, high in self._bounds) - of.least
         if low <= timedelta() <= high:
             return timedelta()
         return max(-MAX_AHEAD, min(MAX_AHEAD, high))

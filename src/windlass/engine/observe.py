@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -24,6 +24,7 @@ from windlass.database.observations import (
     repository_of,
 )
 from windlass.domain.artifact import EMPTY
+from windlass.domain.clock import Ahead
 from windlass.domain.environment import folder_of
 from windlass.domain.errors import AppError, Unavailable
 from windlass.domain.events import Event
@@ -98,7 +99,7 @@ class Observer:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._watches: dict[RepositoryId, _Watch] = {}
-        self._database_ahead = timedelta()
+        self._database_ahead = Ahead()
 
     @property
     def is_watching(self) -> bool:
@@ -111,10 +112,13 @@ class Observer:
         airflows = dict(self._context.airflows)
         if not airflows:
             return 0
+        asked_at = datetime.now(UTC)
         with self._context.database.transaction() as connection:
             due = claim_observations(connection, airflows.keys(), BATCH)
-            if due:
-                self._database_ahead = due[0].now - datetime.now(UTC)
+        if due:
+            self._database_ahead = Ahead.from_answer(
+                due[0].now, asked_at=asked_at, answered_at=datetime.now(UTC)
+            )
         # The one that was looked at last comes last, so that none that fails keeps others waiting.
         due.sort(key=self._looked_at)
         away: set[str] = set()

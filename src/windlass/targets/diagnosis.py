@@ -8,7 +8,7 @@ from pathlib import Path
 
 from windlass.domain.airflow import OLDEST, parse_version, version_words
 from windlass.domain.checkup import Checkup, Condition, failed, ok, unknown, warning
-from windlass.domain.clock import WARN
+from windlass.domain.clock import WARN, Ahead
 from windlass.domain.environment import Environment, Target
 from windlass.domain.errors import AppError
 from windlass.stack.airflow import Mounted, airflow_settings, folder_settings
@@ -17,7 +17,7 @@ from windlass.targets.airflow import AirflowClient
 
 
 def examine(
-    airflow: AirflowClient, environment: Environment, database_ahead: timedelta
+    airflow: AirflowClient, environment: Environment, database_ahead: Ahead
 ) -> list[Checkup]:
     """What was found, in the order it was looked at; nothing more after Airflow did not answer.
     `database_ahead` is how far the database's clock is ahead of ours: what Airflow's is held
@@ -104,7 +104,7 @@ def _settings(environment: Environment, airflow: AirflowClient) -> list[Checkup]
     return list(compare_settings(wanted, shown, environment.name))
 
 
-def _clock(airflow: AirflowClient, database_ahead: timedelta) -> Checkup:
+def _clock(airflow: AirflowClient, database_ahead: Ahead) -> Checkup:
     """As what is seen live is judged (domain/clock.py)."""
     if not airflow.clock.is_known:
         return unknown("clock", "Airflow's answers carry no Date")

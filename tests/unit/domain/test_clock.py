@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from windlass.domain.clock import MAX_AHEAD, RESOLUTION, SLOW, RemoteClock
+from windlass.domain.clock import MAX_AHEAD, RESOLUTION, SLOW, Ahead, RemoteClock
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 MS = timedelta(milliseconds=1)
@@ -58,4 +58,16 @@ def test_a_correction_is_bounded() -> None:
 
 
 def test_a_clock_that_was_never_asked_is_not_corrected() -> None:
-    assert RemoteClock().ahead(of=timedelta(hours=1)) == timedelta()
+    hour = timedelta(hours=1)
+
+    assert RemoteClock().ahead(of=Ahead(hour, hour)) == timedelta()
+
+
+@given(MOMENTS, st.floats(0, 5), st.floats(0, 5))
+def test_a_third_clock_that_is_read_slowly_makes_no_skew(
+    moments: list[float], before: float, after: float
+) -> None:
+    asked_at, answered_at = NOON - timedelta(seconds=before), NOON + timedelta(seconds=after)
+    database = Ahead.from_answer(NOON, asked_at=asked_at, answered_at=answered_at)
+
+    assert clock(timedelta(), moments).ahead(of=database) == timedelta()
