@@ -399,7 +399,8 @@ def test_a_python_that_cannot_import_dag_files_is_told(folder: Path) -> None:
     assert probed(broken) == (
         "IMP100",
         f"Airflow cannot be started under '{broken}' to import DAG files: StopIteration: ",
-        "Try `windlass doctor`; the interpreter must import airflow when started with -I.",
+        "Try `windlass doctor`; the interpreter must import airflow when started with -I, and by "
+        "accounts other than root: a umask of 077 hides its packages.",
     )
     assert probed(sham, tiers=("limits",), least="namespaces") == (
         "IMP101",

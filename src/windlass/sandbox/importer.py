@@ -331,7 +331,8 @@ def _cannot_start(python: Path, why: str) -> EngineFailed:
     return EngineFailed(
         "IMP100",
         f"Airflow cannot be started under {str(python)!r} to import DAG files: {why}",
-        "Try `windlass doctor`; the interpreter must import airflow when started with -I.",
+        "Try `windlass doctor`; the interpreter must import airflow when started with -I, and by "
+        "accounts other than root: a umask of 077 hides its packages.",
     )
 
 
