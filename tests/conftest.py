@@ -14,6 +14,14 @@ MEMORY = Path("/dev/shm")
 MEMORY_BYTES = 2 << 30  # more than both processes of a run were seen to hold at a time
 
 
+LONG = ("test_worker.py", "test_race.py", "test_crashes.py", "test_canary.py", "test_up.py")
+"""Files that take minutes in few tests: they begin first, so that none is waited for alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONG)
+
+
 def pytest_configure() -> None:
     for name in [*os.environ]:
         if name.startswith("WINDLASS_TEST_"):  # Windlass would refuse it as a misspelt setting
