@@ -13,7 +13,8 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
+from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +72,21 @@ class Linter:
 
 
 def linter_version() -> str:
-    """The version of ruff beside this Windlass; empty where there is none."""
+    """The version of ruff beside this Windlass; empty where there is none.
+
+    Read again where another program stands in its place: each poll wants it, and reading it takes
+    a millisecond.
+    """
     try:
-        return version("ruff")
-    except PackageNotFoundError:
+        program = _find_program()
+        return _version(program, program.stat().st_mtime_ns)
+    except (ImportError, FileNotFoundError):  # of which a package that is not found is one
         return ""
+
+
+@lru_cache(maxsize=1)
+def _version(program: Path, changed_ns: int) -> str:  # noqa: ARG001  # what it depends on
+    return version("ruff")
 
 
 def _find_memory(size_bytes: int) -> Path | None:
@@ -100,6 +111,7 @@ def _write(path: str, content: bytes) -> None:
         os.close(fd)
 
 
+@lru_cache(maxsize=1)
 def _find_program() -> Path:
     from ruff import find_ruff_bin  # type: ignore[import-untyped]
 
