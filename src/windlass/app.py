@@ -207,7 +207,7 @@ def prepare(settings: Settings, context: Context) -> None:
 
 def watch_of(settings: Settings, context: Context) -> FileWatch:
     """The look-out for the declarative file of the settings, else for one in this folder."""
-    candidates = [settings.file.absolute()] if settings.file else file_candidates()
+    candidates = [path.absolute() for path in file_candidates(settings)]
     interval = parse_interval(settings.sync_interval)
     rules = FileRules(
         variables=file_variables(),
@@ -235,7 +235,7 @@ def check_declaration(file: Path | None, environments: list[str] | None) -> Chec
     where there is no such file.
     """
     settings = load_settings()
-    candidates = [file] if file else [settings.file] if settings.file else file_candidates()
+    candidates = [file] if file else file_candidates(settings)
     found = next((path for path in candidates if path.is_file()), candidates[0])
     try:
         content = found.read_bytes()
@@ -266,8 +266,7 @@ def find_environment(name: str) -> Environment | None:
     Raises Invalid CLI026 where the file cannot be read to its end, CLI027 where it has no such
     environment.
     """
-    settings = load_settings()
-    candidates = [settings.file] if settings.file else file_candidates()
+    candidates = file_candidates(load_settings())
     found = next((path for path in candidates if path.is_file()), None)
     if found is None:
         return None
@@ -282,9 +281,9 @@ def find_environment(name: str) -> Environment | None:
     return named[name]
 
 
-def file_candidates() -> list[Path]:
-    """Where the declarative file is looked for, in this order, where no setting names one."""
-    return [Path(name).absolute() for name in FILE_NAMES]
+def file_candidates(settings: Settings) -> list[Path]:
+    """Where the declarative file is looked for, in this order."""
+    return [settings.file] if settings.file else [Path(name).absolute() for name in FILE_NAMES]
 
 
 def installation_of(settings: Settings, url: str) -> Installation:

@@ -3,13 +3,13 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
 
+from tests.integration.commands import run_windlass
 from tests.integration.conftest import Origin, register, run_sync, status_of
 from windlass.domain.errors import Invalid
 from windlass.domain.tree import Kind, TreeEntry
@@ -20,7 +20,6 @@ from windlass.git.worktree import WorkingTree
 GOOD = "from airflow.sdk import DAG\nwith DAG('good'):\n    pass\n"
 BROKEN = "from airflow.sdk import DAG\nwith DAG('broken'\n    pass\n"
 ROOT = Path(__file__).parents[2]
-WINDLASS = Path(sys.executable).parent / "windlass"
 
 
 @pytest.fixture
@@ -41,15 +40,7 @@ def write(folder: Path, path: str, text: str) -> None:
 
 
 def check(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(WINDLASS), "check", *arguments],
-        check=False,
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return run_windlass(folder, "check", *arguments)
 
 
 def paths(root: Path) -> list[str]:

@@ -1,14 +1,13 @@
 """`windlass compile` on real folders: what it writes, what it leaves, how it ends."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-WINDLASS = Path(sys.executable).parent / "windlass"
+from tests.integration.commands import run_windlass
+
 AIRFLOW = Path(__file__).parents[2] / ".venv-airflow" / "bin" / "python"
 PIPELINE = """\
 apiVersion: windlass/v1
@@ -35,15 +34,7 @@ def write(folder: Path, path: str, text: str) -> None:
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(WINDLASS), "compile", *arguments],
-        check=False,
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return run_windlass(folder, "compile", *arguments)
 
 
 def files(folder: Path) -> dict[str, str]:

@@ -1,28 +1,19 @@
 """`windlass import` as a user runs it, by the guides of docs/pipelines/."""
 
 import json
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
-WINDLASS = Path(sys.executable).parent / "windlass"
+from tests.integration.commands import run_windlass
+
 DOCS = Path(__file__).parents[2] / "docs" / "pipelines"
 GUIDE = (DOCS / "from-dag-factory.md").read_text("utf-8")
 CASES = Path(__file__).parents[1] / "cases" / "imports"
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(WINDLASS), *arguments],
-        check=False,
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return run_windlass(folder, *arguments)
 
 
 def test_the_guide_from_dag_factory_shows_what_is_printed(tmp_path: Path) -> None:

@@ -3,13 +3,13 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.integration.commands import run_windlass
 from windlass.checks.known import Known
 from windlass.domain.errors import Invalid
 from windlass.domain.imported import Imported, ImportStatus
@@ -30,7 +30,6 @@ from windlass.sandbox.remembered import FolderKeep
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = Path(os.environ.get("TEST_AIRFLOW_PYTHON", ROOT / ".venv-airflow" / "bin" / "python"))
-WINDLASS = Path(sys.executable).parent / "windlass"
 DAG = """\
 from airflow.sdk import DAG, Asset
 from airflow.providers.standard.operators.bash import BashOperator
@@ -318,15 +317,7 @@ def test_a_cache_that_takes_nothing_is_told(tmp_path: Path) -> None:
 
 
 def run(repository: Repository, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(WINDLASS), "plan", *arguments],
-        check=False,
-        cwd=repository.folder / "dags",
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    return run_windlass(repository.folder / "dags", "plan", *arguments, timeout_s=300)
 
 
 def test_the_command_plans_a_clone(repository: Repository, tmp_path: Path) -> None:

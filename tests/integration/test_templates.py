@@ -1,19 +1,17 @@
 """`windlass template` on real folders, and templates in a sync."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.integration.commands import run_windlass
 from tests.integration.conftest import Origin, deployed_files, register, run_sync, status_of
 from windlass.domain.template import Lock, Templates
 from windlass.engine.context import Context
 from windlass.engine.register import Registration
 
-WINDLASS = Path(sys.executable).parent / "windlass"
 TEMPLATE = """\
 apiVersion: windlass/v1
 template:
@@ -64,15 +62,7 @@ def write(folder: Path, path: str, text: str) -> None:
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(WINDLASS), *arguments],
-        check=False,
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return run_windlass(folder, *arguments)
 
 
 def read(folder: Path, path: str) -> str:

@@ -1,8 +1,6 @@
 """What importing DAG files gave, by everything that names a result but its surroundings; and what
 running tests gave, by all that it depends on."""
 
-import json
-import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,6 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.engine import Connection
 
 from windlass.database import tables as t
+from windlass.database.packing import pack, unpack
 from windlass.domain.imported import Imported
 from windlass.domain.tested import SuiteResult
 
@@ -26,10 +25,7 @@ def find_imports(connection: Connection, keys: Iterable[str]) -> dict[str, Impor
         .values(used_at=sa.func.now())
         .returning(columns.key, columns.result)
     )
-    return {
-        row.key: Imported.from_json(json.loads(zlib.decompress(row.result)))
-        for row in connection.execute(query)
-    }
+    return {row.key: Imported.from_json(unpack(row.result)) for row in connection.execute(query)}
 
 
 def find_whole_imports(connection: Connection, keys: Iterable[str]) -> dict[str, Imported]:
@@ -37,7 +33,7 @@ def find_whole_imports(connection: Connection, keys: Iterable[str]) -> dict[str,
     columns = t.imported_file.c
     query = sa.select(columns.key, columns.result, columns.dags).where(_has_key(keys))
     return {
-        row.key: Imported.from_json(json.loads(zlib.decompress(row.result)), row.dags)
+        row.key: Imported.from_json(unpack(row.result), row.dags)
         for row in connection.execute(query)
     }
 
@@ -53,7 +49,7 @@ def keep_imports(connection: Connection, results: Mapping[str, Imported]) -> Non
     rows = [
         {
             "key": key,
-            "result": zlib.compress(json.dumps(one.to_json()).encode(), level=1),
+            "result": pack(one.to_json(), level=1),
             "dags": one.serialized,
         }
         for key, one in sorted(results.items())  # in one order, so that two workers do not meet
@@ -76,12 +72,12 @@ def find_tested(connection: Connection, key: str) -> SuiteResult | None:
     columns = t.imported_file.c
     query = sa.update(t.imported_file).where(columns.key == key).values(used_at=sa.func.now())
     packed = connection.execute(query.returning(columns.result)).scalar_one_or_none()
-    return SuiteResult.from_json(json.loads(zlib.decompress(packed))) if packed else None
+    return SuiteResult.from_json(unpack(packed)) if packed else None
 
 
 def keep_tested(connection: Connection, key: str, tested: SuiteResult) -> None:
     """Keep what running tests gave, unless somebody did."""
-    result = zlib.compress(json.dumps(tested.to_json()).encode())
+    result = pack(tested.to_json())
     query = insert(t.imported_file).values(key=key, result=result, dags=b"")
     connection.execute(query.on_conflict_do_nothing())
 
@@ -90,5 +86,5 @@ def find_serialized(connection: Connection, key: str) -> dict[str, Any]:
     """dag_id → the DAG as Airflow serialises it, of one result; empty where none is kept."""
     query = sa.select(t.imported_file.c.dags).where(t.imported_file.c.key == key)
     packed = connection.execute(query).scalar_one_or_none()
-    dags: dict[str, Any] = json.loads(zlib.decompress(packed)) if packed else {}
+    dags: dict[str, Any] = unpack(packed) if packed else {}
     return dags

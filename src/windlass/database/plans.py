@@ -1,7 +1,5 @@
 """Plans of releases that wait for approval, or waited."""
 
-import json
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 
 from windlass.database import tables as t
+from windlass.database.packing import pack, unpack
 from windlass.domain.release import Release, ReleaseId
 from windlass.domain.repository import RepositoryId
 
@@ -33,7 +32,7 @@ def keep_plan(connection: Connection, release: Release, content: Mapping[str, An
         repository_id=release.repository_id,
         release_id=release.id,
         digest=content["digest"],
-        content=zlib.compress(json.dumps(content).encode()),
+        content=pack(content),
     )
     connection.execute(query.on_conflict_do_nothing())
 
@@ -63,7 +62,7 @@ def find_plans_named(connection: Connection, digest: str, limit: int = 5) -> lis
 
 
 def _stored(row: Any) -> StoredPlan:
-    content = json.loads(zlib.decompress(row.content))
+    content = unpack(row.content)
     return StoredPlan(
         ReleaseId(row.release_id), RepositoryId(row.repository_id), row.digest, content
     )

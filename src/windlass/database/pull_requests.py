@@ -1,7 +1,5 @@
 """Pull requests: what hosts told of them, which are to be checked, and what was found."""
 
-import json
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -12,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 
 from windlass.database import tables as t
+from windlass.database.packing import pack, unpack
 from windlass.domain.delivery import ForgeKind, PullRequest, PullRequestAction
 from windlass.domain.errors import NotFound
 from windlass.domain.finding import Finding
@@ -190,11 +189,11 @@ def get_pull(connection: Connection, repository: Repository, number: int) -> Pul
 
 
 def _packed(content: Mapping[str, Any] | None) -> bytes | None:
-    return None if content is None else zlib.compress(json.dumps(content).encode())
+    return None if content is None else pack(content)
 
 
 def _unpacked(kept: bytes | None) -> Any:
-    return None if kept is None else json.loads(zlib.decompress(kept))
+    return None if kept is None else unpack(kept)
 
 
 def _mine(due: DuePull, *, is_open: bool) -> sa.Update:

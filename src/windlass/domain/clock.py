@@ -37,14 +37,15 @@ class RemoteClock:
     """
 
     def __init__(self) -> None:
-        self._bounds: deque[tuple[timedelta, timedelta]] = deque(maxlen=_SAMPLES)
+        self._bounds: deque[Ahead] = deque(maxlen=_SAMPLES)
         self._lock = threading.Lock()
 
     def note(self, said: datetime, *, asked_at: datetime, answered_at: datetime) -> None:
         """Take in what the other clock said between two moments of ours."""
         if timedelta() <= answered_at - asked_at <= SLOW:
+            told = Ahead.from_answer(said, asked_at=asked_at, answered_at=answered_at)
             with self._lock:
-                self._bounds.append((said - answered_at, said + RESOLUTION - asked_at))
+                self._bounds.append(told._replace(most=told.most + RESOLUTION))
                 while max(low for low, _ in self._bounds) > min(high for _, high in self._bounds):
                     self._bounds.popleft()
 

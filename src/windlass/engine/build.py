@@ -23,7 +23,7 @@ from windlass.engine.imports import ImportedTree, Imports
 from windlass.engine.measures import phase
 from windlass.engine.pipelines import NOTHING_MADE, Made, Pipelines
 from windlass.engine.ruling import Rules
-from windlass.engine.source import RevisionSource, Source
+from windlass.engine.source import Source, source_of
 from windlass.sandbox.checker import Checker
 
 FindContent = Callable[[FileEntry], bytes | None]
@@ -76,15 +76,7 @@ def build(
     Invalid GIT005 where the DAG root is missing.
     """
     repository = lease.repository
-    options = repository.options
-    source = RevisionSource(
-        context.mirror_of(repository),
-        revision.sha,
-        repository.path,
-        context.listings,
-        options.submodules,
-        options.paths,
-    )
+    source = source_of(repository, context.mirror_of(repository), revision.sha, context.listings)
     distrust = context.distrust_of(repository, revision)
     if distrust is not None:  # nothing of it is read
         return Build(EMPTY, fingerprinted([distrust]))

@@ -36,7 +36,7 @@ from windlass.domain.served import NO_MEMORY
 from windlass.engine.context import Context, log
 from windlass.engine.plan import Elsewhere, Planner, Side, plan_sides
 from windlass.engine.snapshot import Tree, links_in
-from windlass.engine.source import RevisionSource
+from windlass.engine.source import source_of
 from windlass.git.listing import ListingMemory
 from windlass.git.mirror import Mirror
 from windlass.sandbox.stage import Contents
@@ -134,10 +134,7 @@ def _any_side(
             f"the commit {wanted[:64] or 'of the head'!r} of {repository.name!r} is not here",
             "Name a release, such as #42, or a commit that was fetched, by its hash.",
         )
-    options = repository.options
-    source = RevisionSource(
-        mirror, sha, repository.path, ListingMemory(), options.submodules, options.paths
-    )
+    source = source_of(repository, mirror, sha, ListingMemory())
     judges = served.judges if served else None
     is_near = judges and judges.checks == context.judges_of(repository).checks
     near = (served_now, served.memory) if served and is_near else (EMPTY, NO_MEMORY)

@@ -14,7 +14,7 @@ from windlass.engine.context import Context, log
 from windlass.engine.plan import Elsewhere, Planner, Side, plan_sides
 from windlass.engine.plan_release import circumstances_now, elsewhere_of
 from windlass.engine.ruling import Rules
-from windlass.engine.source import RevisionSource
+from windlass.engine.source import RevisionSource, source_of
 
 _OF_FORK = "of a fork, what reading alone tells is shown, and nothing of the environment"
 
@@ -116,11 +116,7 @@ def _near(built: Build) -> tuple[Any, Memory]:
 
 
 def _source(context: Context, repository: Repository, sha: CommitSha) -> RevisionSource:
-    options = repository.options
-    mirror = context.mirror_of(repository)
-    return RevisionSource(
-        mirror, sha, repository.path, context.listings, options.submodules, options.paths
-    )
+    return source_of(repository, context.mirror_of(repository), sha, context.listings)
 
 
 def _untelling(side: Side) -> Side:

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import Protocol
 
 from windlass.domain.errors import Invalid
-from windlass.domain.repository import CommitSha
+from windlass.domain.repository import CommitSha, Repository
 from windlass.domain.tree import TreeEntry
 from windlass.git.listing import ListingMemory
 from windlass.git.mirror import Mirror
@@ -63,3 +63,13 @@ class RevisionSource:
     def read_blobs(self, oids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Raises as `Mirror.read_blobs` does."""
         return self.mirror.read_blobs(oids)
+
+
+def source_of(
+    repository: Repository, mirror: Mirror, revision: CommitSha, listings: ListingMemory
+) -> RevisionSource:
+    """The tree that a repository deploys of a revision."""
+    options = repository.options
+    return RevisionSource(
+        mirror, revision, repository.path, listings, options.submodules, options.paths
+    )
